@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from psi_core.wire import session_pb2 as psi__core_dot_wire_dot_session__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19psi_core/wire/peers.proto\x12\rpsi_core.wire\x1a\x1bpsi_core/wire/session.proto\"\x82\x01\n\x0cHelloRequest\x12\x0b\n\x03lab\x18\x01 \x01(\t\x12\x11\n\tprotocols\x18\x02 \x03(\t\x12\x0c\n\x04time\x18\x03 \x01(\t\x12\x0f\n\x07profile\x18\x04 \x01(\t\x12\x19\n\x11\x63onsortium_key_id\x18\x05 \x01(\t\x12\x18\n\x10\x63\x61rd_fingerprint\x18\x06 \x01(\x0c\"\x91\x01\n\nHelloReply\x12\x0b\n\x03lab\x18\x01 \x01(\t\x12\x11\n\tprotocols\x18\x02 \x03(\t\x12\x0c\n\x04time\x18\x03 \x01(\t\x12\x0f\n\x07profile\x18\x04 \x01(\t\x12\x19\n\x11\x63onsortium_key_id\x18\x05 \x01(\t\x12\x18\n\x10\x63\x61rd_fingerprint\x18\x06 \x01(\x0c\x12\x0f\n\x07version\x18\x07 \x01(\t\"+\n\x0e\x44\x65liverRequest\x12\x0b\n\x03lab\x18\x01 \x01(\t\x12\x0c\n\x04note\x18\x02 \x01(\x0c\"\x1d\n\x0c\x44\x65liverReply\x12\r\n\x05state\x18\x01 \x01(\t\"O\n\rSettleRequest\x12\x0b\n\x03lab\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x0e\n\x06record\x18\x03 \x01(\x0c\x12\r\n\x05\x61\x62ort\x18\x04 \x01(\x0c\"=\n\x0bSettleReply\x12\x0e\n\x06record\x18\x01 \x01(\x0c\x12\r\n\x05\x61\x62ort\x18\x02 \x01(\x0c\x12\x0f\n\x07unknown\x18\x03 \x01(\x08\"$\n\x15OwnCheckpointsRequest\x12\x0b\n\x03lab\x18\x01 \x01(\t\"E\n\x13OwnCheckpointsReply\x12.\n\x0b\x63heckpoints\x18\x01 \x03(\x0b\x32\x19.psi_core.wire.Checkpoint2\xaf\x02\n\x05Peers\x12?\n\x05Hello\x12\x1b.psi_core.wire.HelloRequest\x1a\x19.psi_core.wire.HelloReply\x12\x45\n\x07\x44\x65liver\x12\x1d.psi_core.wire.DeliverRequest\x1a\x1b.psi_core.wire.DeliverReply\x12\x42\n\x06Settle\x12\x1c.psi_core.wire.SettleRequest\x1a\x1a.psi_core.wire.SettleReply\x12Z\n\x0eOwnCheckpoints\x12$.psi_core.wire.OwnCheckpointsRequest\x1a\".psi_core.wire.OwnCheckpointsReplyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19psi_core/wire/peers.proto\x12\rpsi_core.wire\x1a\x1bpsi_core/wire/session.proto\"\x82\x01\n\x0cHelloRequest\x12\x0b\n\x03lab\x18\x01 \x01(\t\x12\x11\n\tprotocols\x18\x02 \x03(\t\x12\x0c\n\x04time\x18\x03 \x01(\t\x12\x0f\n\x07profile\x18\x04 \x01(\t\x12\x19\n\x11\x63onsortium_key_id\x18\x05 \x01(\t\x12\x18\n\x10\x63\x61rd_fingerprint\x18\x06 \x01(\x0c\"\x91\x01\n\nHelloReply\x12\x0b\n\x03lab\x18\x01 \x01(\t\x12\x11\n\tprotocols\x18\x02 \x03(\t\x12\x0c\n\x04time\x18\x03 \x01(\t\x12\x0f\n\x07profile\x18\x04 \x01(\t\x12\x19\n\x11\x63onsortium_key_id\x18\x05 \x01(\t\x12\x18\n\x10\x63\x61rd_fingerprint\x18\x06 \x01(\x0c\x12\x0f\n\x07version\x18\x07 \x01(\t\"+\n\x0e\x44\x65liverRequest\x12\x0b\n\x03lab\x18\x01 \x01(\t\x12\x0c\n\x04note\x18\x02 \x01(\x0c\"\x1d\n\x0c\x44\x65liverReply\x12\r\n\x05state\x18\x01 \x01(\t\"O\n\rSettleRequest\x12\x0b\n\x03lab\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x0e\n\x06record\x18\x03 \x01(\x0c\x12\r\n\x05\x61\x62ort\x18\x04 \x01(\x0c\"M\n\x0bSettleReply\x12\x0e\n\x06record\x18\x01 \x01(\x0c\x12\r\n\x05\x61\x62ort\x18\x02 \x01(\x0c\x12\x0f\n\x07unknown\x18\x03 \x01(\x08\x12\x0e\n\x06refuse\x18\x04 \x01(\x0c\"$\n\x15OwnCheckpointsRequest\x12\x0b\n\x03lab\x18\x01 \x01(\t\"E\n\x13OwnCheckpointsReply\x12.\n\x0b\x63heckpoints\x18\x01 \x03(\x0b\x32\x19.psi_core.wire.Checkpoint2\xaf\x02\n\x05Peers\x12?\n\x05Hello\x12\x1b.psi_core.wire.HelloRequest\x1a\x19.psi_core.wire.HelloReply\x12\x45\n\x07\x44\x65liver\x12\x1d.psi_core.wire.DeliverRequest\x1a\x1b.psi_core.wire.DeliverReply\x12\x42\n\x06Settle\x12\x1c.psi_core.wire.SettleRequest\x1a\x1a.psi_core.wire.SettleReply\x12Z\n\x0eOwnCheckpoints\x12$.psi_core.wire.OwnCheckpointsRequest\x1a\".psi_core.wire.OwnCheckpointsReplyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,11 +43,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SETTLEREQUEST']._serialized_start=430
   _globals['_SETTLEREQUEST']._serialized_end=509
   _globals['_SETTLEREPLY']._serialized_start=511
-  _globals['_SETTLEREPLY']._serialized_end=572
-  _globals['_OWNCHECKPOINTSREQUEST']._serialized_start=574
-  _globals['_OWNCHECKPOINTSREQUEST']._serialized_end=610
-  _globals['_OWNCHECKPOINTSREPLY']._serialized_start=612
-  _globals['_OWNCHECKPOINTSREPLY']._serialized_end=681
-  _globals['_PEERS']._serialized_start=684
-  _globals['_PEERS']._serialized_end=987
+  _globals['_SETTLEREPLY']._serialized_end=588
+  _globals['_OWNCHECKPOINTSREQUEST']._serialized_start=590
+  _globals['_OWNCHECKPOINTSREQUEST']._serialized_end=626
+  _globals['_OWNCHECKPOINTSREPLY']._serialized_start=628
+  _globals['_OWNCHECKPOINTSREPLY']._serialized_end=697
+  _globals['_PEERS']._serialized_start=700
+  _globals['_PEERS']._serialized_end=1003
 # @@protoc_insertion_point(module_scope)

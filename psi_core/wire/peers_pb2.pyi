@@ -68,14 +68,16 @@ class SettleRequest(_message.Message):
     def __init__(self, lab: _Optional[str] = ..., session_id: _Optional[str] = ..., record: _Optional[bytes] = ..., abort: _Optional[bytes] = ...) -> None: ...
 
 class SettleReply(_message.Message):
-    __slots__ = ("record", "abort", "unknown")
+    __slots__ = ("record", "abort", "unknown", "refuse")
     RECORD_FIELD_NUMBER: _ClassVar[int]
     ABORT_FIELD_NUMBER: _ClassVar[int]
     UNKNOWN_FIELD_NUMBER: _ClassVar[int]
+    REFUSE_FIELD_NUMBER: _ClassVar[int]
     record: bytes
     abort: bytes
     unknown: bool
-    def __init__(self, record: _Optional[bytes] = ..., abort: _Optional[bytes] = ..., unknown: bool = ...) -> None: ...
+    refuse: bytes
+    def __init__(self, record: _Optional[bytes] = ..., abort: _Optional[bytes] = ..., unknown: bool = ..., refuse: _Optional[bytes] = ...) -> None: ...
 
 class OwnCheckpointsRequest(_message.Message):
     __slots__ = ("lab",)
