@@ -1,0 +1,139 @@
+"""Signed texts: a type line and one line of canonical JSON, signed as a note.
+
+    psi-offer/v1 LF
+    {"...":...} LF
+
+The hash of a signed text is SHA-256 of these two lines, without signatures. No signature is ever made over a
+text that came from outside: a node rebuilds the text from its own state, compares, and signs its own.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, ClassVar, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from psi_core.errors import InvalidSignature, InvalidText
+from psi_core.log import jcs
+from psi_core.log.key import Signer, Verifier
+from psi_core.log.note import MAX_NOTE, Note
+
+_LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+LAB_NAME_PATTERN = rf"^({_LABEL}\.)+[a-z]([a-z0-9-]{{0,61}}[a-z0-9])?$"
+INSTANT_PATTERN = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"
+INSTANT_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+
+
+def _calendar(value: str) -> str:
+    try:
+        datetime.datetime.strptime(value, INSTANT_FORMAT).replace(tzinfo=datetime.UTC)
+    except ValueError:
+        raise ValueError("not a date and time of the calendar") from None
+    return value
+
+
+def _visible(value: str) -> str:
+    # People read these texts: no control, format (bidi, zero width), surrogate, line or paragraph separator.
+    if any(unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"} for character in value):
+        raise ValueError("has invisible or control characters")
+    return value
+
+
+Hex16 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{32}$")]
+"""16 bytes in lower-case hexadecimal."""
+Hex32 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
+"""32 bytes in lower-case hexadecimal."""
+LabName = Annotated[str, StringConstraints(min_length=3, max_length=253, pattern=LAB_NAME_PATTERN)]
+"""A lab, named like a domain of at least two labels, lower case."""
+Count = Annotated[int, Field(ge=0, le=jcs.MAX_INTEGER)]
+"""A whole number that JSON carries exactly: 0 to 2^53 - 1."""
+Instant = Annotated[str, StringConstraints(pattern=INSTANT_PATTERN), AfterValidator(_calendar)]
+"""UTC to the second, `YYYY-MM-DDTHH:MM:SSZ` (RFC 3339)."""
+ShortText = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_visible)]
+"""1 to 200 visible characters."""
+
+
+class SignedText(BaseModel):
+    """Base of every signed text. A subclass sets TYPE and adds fields; fields that are None are left out."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    TYPE: ClassVar[str]
+
+    def text(self) -> str:
+        """Return the two lines that are signed and hashed."""
+        body = jcs.encode(self.model_dump(mode="json", exclude_none=True))
+        return f"{self.TYPE}\n{body.decode()}\n"
+
+    def hash(self) -> bytes:
+        """Return SHA-256 of the text, 32 bytes; signatures are outside it."""
+        return hashlib.sha256(self.text().encode()).digest()
+
+    def signed(self, *signers: Signer) -> bytes:
+        """Return the text as a note signed by each of `signers` (at least one), in their order."""
+        text = self.text()
+        return Note(text, tuple(signer.sign(text) for signer in signers)).render()
+
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        """Read a text of exactly this type; raises InvalidText unless `text()` would write it the same."""
+        type_line, _, rest = text.partition("\n")
+        if type_line != cls.TYPE:
+            raise InvalidText(f"expected a text of type {cls.TYPE}, got another type")
+        line, _, behind = rest.partition("\n")
+        if behind or not rest.endswith("\n"):
+            raise InvalidText(f"a text of type {cls.TYPE} has exactly two lines, each ended by a line feed")
+        data = line.encode(errors="replace")
+        jcs.decode(data, limit=MAX_NOTE)
+        with field_faults(cls.TYPE, cls):
+            value = cls.model_validate_json(data)
+        if value.text() != text:
+            raise InvalidText(f"a text of type {cls.TYPE} is not written in its one canonical form")
+        return value
+
+    @classmethod
+    def open(cls, note: bytes, *verifiers: Verifier) -> Self:
+        """Read a note that every one of `verifiers` (at least one) has signed.
+
+        Raises InvalidNote, InvalidText, or InvalidSignature when a signature is wrong or missing.
+        """
+        parsed = Note.parse(note)
+        signed = parsed.verified_by(*verifiers)
+        for verifier in verifiers:
+            if verifier not in signed:
+                raise InvalidSignature(f"a text of type {cls.TYPE} lacks the signature of {verifier.name}")
+        return cls.from_text(parsed.text)
+
+    @classmethod
+    def unverified(cls, note: bytes) -> Self:
+        """Read a note without checking any signature: only to learn whose keys to `open` it with."""
+        return cls.from_text(Note.parse(note).text)
+
+
+def text_type(note: bytes) -> str:
+    """Return the first line of a note's text, unverified; raises InvalidNote."""
+    return Note.parse(note).text.partition("\n")[0]
+
+
+@contextmanager
+def field_faults(what: str, model: type[BaseModel]) -> Iterator[None]:
+    """Turn pydantic's ValidationError into InvalidText that names the fields at fault and never a value."""
+    try:
+        yield
+    except ValidationError as error:
+        faults = [_fault(each["loc"], each["msg"], model) for each in error.errors()[:3]]
+    else:
+        return
+    raise InvalidText(f"{what}: " + "; ".join(faults))
+
+
+def _fault(location: tuple[int | str, ...], words: str, model: type[BaseModel]) -> str:
+    # An unknown field's name comes from outside and is not repeated.
+    if location and location[0] not in model.model_fields:
+        return "a field that does not belong here"
+    return f"{'.'.join(str(part)[:40] for part in location) or 'text'}: {words.removeprefix('Value error, ')}"
