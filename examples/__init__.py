@@ -1,0 +1,1 @@
+"""Things to run: see the README of the repository."""
