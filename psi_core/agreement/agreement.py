@@ -1,0 +1,159 @@
+"""The text that both labs sign before anything runs, and the text by which either ends it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from psi_core.errors import InvalidText, NotFound
+from psi_core.identity.instant import moment
+from psi_core.kinds.match_key import MatchKey
+from psi_core.log.signed_text import Count, Hex16, Hex32, Instant, LabName, ShortText, SignedText
+
+SMALL_BUDGET = 100_000
+"""Most evaluations a period for a match key of low entropy that stands alone (design.md section 8).
+
+There are 4 * 10^9 IPv4 addresses and more phone numbers: this many guesses a period test one in 40,000 of
+them. Joined with another kind, the same values may be matched under any budget.
+"""
+
+MAX_MATCH_KEYS = 16
+MIN_PADDING_BUCKET = 64
+MAX_PADDING_BUCKET = 1 << 24
+MIN_PERIOD_SECONDS = 3600
+"""An hour: a period has to be much longer than the five minutes that clocks may differ."""
+MAX_SECONDS = 366 * 24 * 3600
+"""A year: the longest period and the longest interval."""
+
+KeyId = Annotated[str, StringConstraints(pattern="^[0-9a-f]{16}$")]
+Name = Annotated[str, StringConstraints(pattern="^[a-z0-9][a-z0-9_.-]{0,31}$")]
+_STRICT = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+class MatchKeyTerms(BaseModel):
+    """One match key: the largest single run and the budget of a period, both in evaluations per receiver."""
+
+    model_config = _STRICT
+
+    match_key: ShortText
+    max_size: Annotated[Count, Field(gt=0)]
+    evaluations_per_period: Annotated[Count, Field(gt=0)]
+
+    @model_validator(mode="after")
+    def _checked(self) -> Self:
+        key = MatchKey.parse(self.match_key)
+        if key.low_entropy and self.evaluations_per_period > SMALL_BUDGET:
+            raise InvalidText(
+                f"match key {self.match_key}: its values can be enumerated, so alone it may have at most "
+                f"{SMALL_BUDGET:,} evaluations a period, not {self.evaluations_per_period:,}. "
+                "Lower evaluations_per_period, or join it with another kind."
+            )
+        return self
+
+
+class EngineTerms(BaseModel):
+    """One engine that may run, in one variant."""
+
+    model_config = _STRICT
+
+    engine: Literal["openmined", "oprf", "vole"]
+    variant: Name
+
+
+class Agreement(SignedText):
+    """What two labs allow each other. In force only with both labs' signatures on this one text."""
+
+    TYPE: ClassVar[str] = "psi-agreement/v1"
+
+    title: ShortText
+    labs: tuple[LabName, LabName]
+    match_keys: Annotated[tuple[MatchKeyTerms, ...], Field(min_length=1, max_length=MAX_MATCH_KEYS)]
+    learns: Annotated[tuple[LabName, ...], Field(min_length=1, max_length=2)]
+    reveal: Annotated[tuple[Literal["items", "count"], ...], Field(min_length=1, max_length=2)]
+    engines: Annotated[tuple[EngineTerms, ...], Field(min_length=1, max_length=8)]
+    valid_from: Instant
+    valid_until: Instant
+    period_start: Instant
+    period_seconds: Annotated[Count, Field(ge=MIN_PERIOD_SECONDS, le=MAX_SECONDS)]
+    minimum_interval_seconds: Annotated[Count, Field(le=MAX_SECONDS)]
+    padding_bucket: Annotated[Count, Field(ge=MIN_PADDING_BUCKET, le=MAX_PADDING_BUCKET)]
+    late_abort_limit: Count
+    profile: Name
+    consortium_key_id: KeyId
+    created: Instant
+    nonce: Hex16
+
+    @model_validator(mode="after")
+    def _checked(self) -> Self:
+        """Every list has one spelling (sorted where order says nothing), so one agreement has one text."""
+        if not _ascending(self.labs):
+            raise InvalidText("labs: name two different labs in alphabetical order")
+        if not _ascending(self.learns) or not set(self.learns) <= set(self.labs):
+            raise InvalidText("learns: name one or both of the two labs, in alphabetical order")
+        if len({terms.match_key for terms in self.match_keys}) != len(self.match_keys):
+            raise InvalidText("match_keys: one of them is named twice")
+        if len(set(self.reveal)) != len(self.reveal) or len(set(self.engines)) != len(self.engines):
+            raise InvalidText("reveal, engines: an entry is listed twice")
+        for terms in self.match_keys:
+            if terms.max_size > terms.evaluations_per_period:
+                raise InvalidText(
+                    f"match key {terms.match_key}: one run may cost more than a period's budget"
+                )
+        if (
+            "count" in self.reveal
+            and EngineTerms(engine="openmined", variant="semi-honest") not in self.engines
+        ):
+            raise InvalidText("reveal: count needs engine openmined, semi-honest, among the engines")
+        if not moment(self.period_start) <= moment(self.valid_from) < moment(self.valid_until):
+            raise InvalidText("dates: period_start, valid_from and valid_until have to follow each other")
+        return self
+
+    @property
+    def short_id(self) -> str:
+        """The first four hex digits of the text's hash: what people call it."""
+        return self.hash().hex()[:4]
+
+    def other(self, lab: str) -> str:
+        """The other party; raises NotFound when `lab` is not a party."""
+        first, second = self.labs
+        if lab not in self.labs:
+            raise NotFound(f"agreement {self.short_id} is between other labs")
+        return second if lab == first else first
+
+    def terms(self, match_key: str) -> MatchKeyTerms:
+        """The terms of one match key; raises NotFound."""
+        for terms in self.match_keys:
+            if terms.match_key == match_key:
+                return terms
+        raise NotFound(f"agreement {self.short_id} has no such match key; `psi agreements show` lists them")
+
+    def period_at(self, now: datetime) -> int:
+        """The number of the budget period at `now`, from 0; negative before the first one starts."""
+        return (now - moment(self.period_start)) // timedelta(seconds=self.period_seconds)
+
+    def period_ends(self, number: int) -> datetime:
+        """When budget period `number` ends and the next one starts, in UTC."""
+        return moment(self.period_start) + timedelta(seconds=self.period_seconds) * (number + 1)
+
+    def full_runs(self, match_key: str) -> int:
+        """How many runs of the largest size a period's budget pays for."""
+        terms = self.terms(match_key)
+        return terms.evaluations_per_period // terms.max_size
+
+
+class Revocation(SignedText):
+    """Either lab ends an agreement, alone and at once."""
+
+    TYPE: ClassVar[str] = "psi-revocation/v1"
+
+    agreement: Hex32
+    lab: LabName
+    reason: ShortText
+    created: Instant
+
+
+def _ascending(names: tuple[str, ...]) -> bool:
+    return all(left < right for left, right in pairwise(names))
