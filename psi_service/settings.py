@@ -26,11 +26,11 @@ from pydantic_settings import (
 )
 
 from psi_core.errors import InvalidConfiguration
+from psi_core.log.signed_text import LAB_NAME_PATTERN
 from psi_service.address import Address
 
 SETTINGS_FILE = "psi.toml"
 ENV_PREFIX = "PSI_"
-_LAB = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+")
 # Above this likeness an unknown PSI_* variable is taken for a misspelt setting.
 _LIKE = 0.85
 _LOOPBACK_OF = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- names it, binds nothing
@@ -121,7 +121,7 @@ class Settings(BaseSettings):
     @field_validator("lab")
     @classmethod
     def _lab_name(cls, lab: str) -> str:
-        if not _LAB.fullmatch(lab) or len(lab) > 253:
+        if not re.fullmatch(LAB_NAME_PATTERN, lab) or len(lab) > 253:
             raise ValueError("a lab is named like a domain, in lower case, such as lab-a.example")
         return lab
 
