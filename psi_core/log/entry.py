@@ -41,7 +41,7 @@ class EntryKind(StrEnum):
 
 
 class _Shape(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", hide_input_in_errors=True)
 
     kind: EntryKind
     salt: Hex16
@@ -82,7 +82,7 @@ class Entry:
     def decode(cls, data: bytes) -> Entry:
         """Read an entry of at most 65,535 bytes; raises InvalidText unless it is complete and canonical."""
         value = jcs.decode(data, limit=MAX_ENTRY)
-        with field_faults("log entry", _Shape):
+        with field_faults("log entry"):
             shape = _Shape.model_validate_json(data)
         if shape.v != VERSION:
             raise InvalidText(f"a log entry has a version other than {VERSION}: a newer program wrote it")

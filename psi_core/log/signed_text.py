@@ -11,29 +11,40 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import re
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, ClassVar, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic_core import ErrorDetails
 
 from psi_core.errors import InvalidSignature, InvalidText
 from psi_core.log import jcs
 from psi_core.log.key import Signer, Verifier
 from psi_core.log.note import MAX_NOTE, Note
 
-_LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-LAB_NAME_PATTERN = rf"^({_LABEL}\.)+[a-z]([a-z0-9-]{{0,61}}[a-z0-9])?$"
-INSTANT_PATTERN = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"
+_LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_LAB_NAME = re.compile(rf"(?:{_LABEL}\.)+(?=[a-z]){_LABEL}")
+_INSTANT = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 INSTANT_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+
+
+def _shaped(pattern: re.Pattern[str], words: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if not pattern.fullmatch(value):
+            raise ValueError(words)
+        return value
+
+    return AfterValidator(check)
 
 
 def _calendar(value: str) -> str:
     try:
         datetime.datetime.strptime(value, INSTANT_FORMAT).replace(tzinfo=datetime.UTC)
     except ValueError:
-        raise ValueError("not a date and time of the calendar") from None
+        raise ValueError("is not a date and time of the calendar") from None
     return value
 
 
@@ -44,15 +55,21 @@ def _visible(value: str) -> str:
     return value
 
 
-Hex16 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{32}$")]
+Hex16 = Annotated[str, _shaped(re.compile("[0-9a-f]{32}"), "is not 32 lower-case hexadecimal digits")]
 """16 bytes in lower-case hexadecimal."""
-Hex32 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
+Hex32 = Annotated[str, _shaped(re.compile("[0-9a-f]{64}"), "is not 64 lower-case hexadecimal digits")]
 """32 bytes in lower-case hexadecimal."""
-LabName = Annotated[str, StringConstraints(min_length=3, max_length=253, pattern=LAB_NAME_PATTERN)]
-"""A lab, named like a domain of at least two labels, lower case."""
+LabName = Annotated[
+    str,
+    StringConstraints(min_length=3, max_length=253),
+    _shaped(_LAB_NAME, "is not a lab name (lower case, like a domain: lab-a.example)"),
+]
+"""A lab, named like a domain of at least two labels, lower case; 3 to 253 characters."""
 Count = Annotated[int, Field(ge=0, le=jcs.MAX_INTEGER)]
 """A whole number that JSON carries exactly: 0 to 2^53 - 1."""
-Instant = Annotated[str, StringConstraints(pattern=INSTANT_PATTERN), AfterValidator(_calendar)]
+Instant = Annotated[
+    str, _shaped(_INSTANT, "is not a time written YYYY-MM-DDTHH:MM:SSZ"), AfterValidator(_calendar)
+]
 """UTC to the second, `YYYY-MM-DDTHH:MM:SSZ` (RFC 3339)."""
 ShortText = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_visible)]
 """1 to 200 visible characters."""
@@ -61,7 +78,7 @@ ShortText = Annotated[str, StringConstraints(min_length=1, max_length=200), Afte
 class SignedText(BaseModel):
     """Base of every signed text. A subclass sets TYPE and adds fields; fields that are None are left out."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", hide_input_in_errors=True)
 
     TYPE: ClassVar[str]
 
@@ -90,7 +107,7 @@ class SignedText(BaseModel):
             raise InvalidText(f"a text of type {cls.TYPE} has exactly two lines, each ended by a line feed")
         data = line.encode(errors="replace")
         jcs.decode(data, limit=MAX_NOTE)
-        with field_faults(cls.TYPE, cls):
+        with field_faults(cls.TYPE):
             value = cls.model_validate_json(data)
         if value.text() != text:
             raise InvalidText(f"a text of type {cls.TYPE} is not written in its one canonical form")
@@ -121,19 +138,18 @@ def text_type(note: bytes) -> str:
 
 
 @contextmanager
-def field_faults(what: str, model: type[BaseModel]) -> Iterator[None]:
+def field_faults(what: str) -> Iterator[None]:
     """Turn pydantic's ValidationError into InvalidText that names the fields at fault and never a value."""
     try:
         yield
     except ValidationError as error:
-        faults = [_fault(each["loc"], each["msg"], model) for each in error.errors()[:3]]
-    else:
-        return
-    raise InvalidText(f"{what}: " + "; ".join(faults))
+        faults = "; ".join(_fault(each) for each in error.errors(include_input=False, include_url=False)[:3])
+        raise InvalidText(f"{what}: {faults}") from None
 
 
-def _fault(location: tuple[int | str, ...], words: str, model: type[BaseModel]) -> str:
-    # An unknown field's name comes from outside and is not repeated.
-    if location and location[0] not in model.model_fields:
-        return "a field that does not belong here"
-    return f"{'.'.join(str(part)[:40] for part in location) or 'text'}: {words.removeprefix('Value error, ')}"
+def _fault(error: ErrorDetails) -> str:
+    where = [str(part) for part in error["loc"]]
+    # The name of an unknown field comes from outside and is not repeated.
+    if error["type"] == "extra_forbidden":
+        return ".".join([*where[:-1], "a field that does not belong here"])
+    return f"{'.'.join(where) or 'text'}: {error['msg'].removeprefix('Value error, ')}"
