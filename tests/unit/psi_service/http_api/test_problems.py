@@ -1,4 +1,4 @@
-"""Every error has one HTTP answer, of which the client makes the same error; nothing unforeseen shows itself."""
+"""Every error has one HTTP answer, the client makes it the same error again, and a surprise shows nothing."""
 
 from __future__ import annotations
 
