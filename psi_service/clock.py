@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from psi_core.identity.instant import instant
+
+__all__ = ["Clock", "instant", "system_clock"]
+
 Clock = Callable[[], datetime]
 """Returns the current time, aware, in UTC."""
 
@@ -12,8 +16,3 @@ Clock = Callable[[], datetime]
 def system_clock() -> datetime:
     """The host's time in UTC."""
     return datetime.now(UTC)
-
-
-def instant(time: datetime) -> str:
-    """RFC 3339 text in UTC to the second, as store and signed texts have it: 2026-11-24T09:30:00Z."""
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

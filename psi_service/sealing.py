@@ -25,7 +25,7 @@ def seal(data_key: bytes, plaintext: bytes, aad: bytes) -> bytes:
 
 
 def open(data_key: bytes, sealed: bytes, aad: bytes) -> bytes:
-    """The plaintext of `seal`. Raises StoreError when the key is another, or the value was altered or moved."""
+    """The plaintext of `seal`. Raises StoreError for another key, or a value that was altered or moved."""
     try:
         return AESGCM(data_key).decrypt(sealed[:_NONCE], sealed[_NONCE:], aad)
     except (InvalidTag, ValueError):

@@ -181,11 +181,11 @@ def _in_transaction(database: Database, begin: str, work: Callable[[Database], T
         connection.execute(begin)
         result = work(database)
         connection.execute("COMMIT")
-    except sqlite3.OperationalError as error:
+    except BaseException as error:
         _roll_back(connection)
-        raise StoreError(f"the store could not be read or written: {error}") from error
-    except BaseException:
-        _roll_back(connection)
+        # These two, not their siblings: a full or failing disk, a damaged file. A broken constraint is a bug.
+        if type(error) in {sqlite3.OperationalError, sqlite3.DatabaseError}:
+            raise StoreError(f"the store could not be read or written: {error}") from error
         raise
     return result
 

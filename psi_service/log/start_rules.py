@@ -1,0 +1,60 @@
+"""When a node may sign: its log must extend everything of it that is known elsewhere.
+
+the tree      every entry and node hashes to what was stored
+head file     there, whole, of this log, and a prefix of the database's entries
+peer's copy   a checkpoint that our log key signed is a prefix too
+"""
+
+from __future__ import annotations
+
+import hmac
+
+from sqlite_utils import Database
+
+from psi_core.errors import NodeRefusing
+from psi_core.log.checkpoint import Checkpoint
+from psi_core.log.tree import root
+from psi_service.log.head_file import HeadFile
+from psi_service.log.stored_tree import check_tree, node_reader, stored_size
+
+
+def checkpoint_of(db: Database, origin: str, size: int) -> Checkpoint:
+    """The unsigned head of the first `size` entries. Raises NodeRefusing when there are fewer."""
+    return Checkpoint(origin, size, root(size, node_reader(db)))
+
+
+def check_start(db: Database, head_file: HeadFile, origin: str) -> Checkpoint:
+    """Check the whole tree and that it extends the head file; returns the log's present head.
+
+    Raises NodeRefusing with the reason and what to do.
+    """
+    size = check_tree(db)
+    head = head_file.read()
+    if head is None and size > 0:
+        raise NodeRefusing(
+            f"the head file {head_file.path} is missing, and the log has {size} entries. Put the file back; "
+            "without it the log cannot show that it was not set back, and nothing is signed"
+        )
+    if head is not None:
+        if head.origin != origin:
+            raise NodeRefusing(
+                f"the head file {head_file.path} belongs to the log {head.origin}, this one is {origin}. "
+                "Set head_file to this log's own"
+            )
+        check_extends(db, head, f"the head file {head_file.path}")
+    return checkpoint_of(db, origin, size)
+
+
+def check_extends(db: Database, known: Checkpoint, source: str) -> None:
+    """Check that the stored log extends `known`, which `source` remembers. Raises NodeRefusing."""
+    size = stored_size(db)
+    if known.size > size:
+        raise NodeRefusing(
+            f"the log was set back: {source} has {known.size} entries, the database {size}. "
+            "Put the newest database back; nothing is signed until then"
+        )
+    if not hmac.compare_digest(root(known.size, node_reader(db)), known.root):
+        raise NodeRefusing(
+            f"the log was forked: its first {known.size} entries are not those of {source}. "
+            "Put back the database that was in use; nothing is signed until then"
+        )
