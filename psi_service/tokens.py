@@ -86,7 +86,8 @@ class Tokens:
         def work(db: Database) -> TokenView:
             row = {"name": name, "role": role.value, "created": instant(now), "expires": expires}
             number = db.table("tokens").insert({**row, "hash": _hash(token)}).last_pk
-            body = {"action": "token-created", "token": number, "name": name, "role": role.value}
+            # Auditors read the log: staff are in it by the token's number, not by name.
+            body = {"action": "token-created", "token": number, "role": role.value}
             self._log.append(db, EntryKind.ADMIN, body if expires is None else {**body, "expires": expires})
             return TokenView.model_validate({"id": number, **row})
 
