@@ -113,6 +113,7 @@ def verify_inclusion(index: int, size: int, leaf: bytes, proof: Sequence[bytes],
     """
     if not 0 <= index < size <= MAX_SIZE:
         raise InvalidProof("an inclusion proof names a leaf outside its tree")
+    _check_hashes([leaf])
     _check_hashes(proof)
     position, last, value = index, size - 1, leaf
     for sibling in proof:
@@ -175,8 +176,8 @@ def _verify_trivial(old: int, new: int, old_root: bytes, new_root: bytes, proof:
         raise InvalidProof("a root does not have 32 bytes")
 
 
-def _check_hashes(proof: Sequence[bytes]) -> None:
-    if len(proof) > MAX_PROOF or any(len(each) != HASH_LENGTH for each in proof):
+def _check_hashes(hashes: Sequence[bytes]) -> None:
+    if len(hashes) > MAX_PROOF or any(len(each) != HASH_LENGTH for each in hashes):
         raise InvalidProof(f"a proof has more than {MAX_PROOF} hashes, or one that is not 32 bytes long")
 
 
