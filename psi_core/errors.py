@@ -185,9 +185,13 @@ class SessionError(PsiError):
 
 
 class SessionAborted(SessionError):
-    """One side ended the session; no result is kept."""
+    """One side ended the session; no result is kept. `note` is the peer's signed Abort, if it sent one."""
 
     code = "session-aborted"
+
+    def __init__(self, message: str, *, note: bytes = b"") -> None:
+        super().__init__(message)
+        self.note = note
 
 
 class CanaryFault(SessionError):

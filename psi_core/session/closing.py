@@ -1,0 +1,167 @@
+"""The signed texts that close a session: PreRecord (the barrier) and Record (the account both labs sign)."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from psi_core.log.signed_text import Count, Hex16, Hex32, LabName, SignedText
+from psi_core.session.opening import (
+    Accept,
+    Direction,
+    EngineName,
+    Lane,
+    MatchKeyName,
+    Offer,
+    Parameters,
+    Reveal,
+    Slug,
+    context,
+)
+from psi_core.session.results import Claim
+
+Outcome = Literal["ok", "fault"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+class Sizes(_Part):
+    """Padded sizes of one lane."""
+
+    initiator: Count
+    responder: Count
+
+
+class Hashes(_Part):
+    """A 32-byte value from each side: snapshot commitments of a lane, or transcripts of a session."""
+
+    initiator: Hex32
+    responder: Hex32
+
+
+class Claims(_Part):
+    """What each receiver says it learned in one lane; None for a side that is no receiver."""
+
+    initiator: Claim | None = None
+    responder: Claim | None = None
+
+
+class PreRecordLane(_Part):
+    """The parameters under which a lane is about to be served."""
+
+    match_key: MatchKeyName
+    engine: EngineName
+    variant: Slug
+    sizes: Sizes
+    parameters: Parameters = Field(max_length=16)
+
+
+class PreRecord(SignedText):
+    """A receiver's signed word that it is about to be served: parameters, sizes and transcripts so far.
+
+    The sender logs it before any completing frame: the log then proves that a receiver was about to be served.
+    """
+
+    TYPE: ClassVar[str] = "psi-pre-record/v1"
+
+    session_id: Hex16
+    ctx: Hex32
+    receiver: LabName
+    lanes: tuple[PreRecordLane, ...] = Field(min_length=1, max_length=16)
+    transcripts: Hashes
+
+
+class RecordLane(PreRecordLane):
+    """One lane of the record: as in the pre-record, with the security model, snapshots and claims."""
+
+    security: Slug
+    snapshots: Hashes
+    results: Claims
+
+
+class Record(SignedText):
+    """The signed account of a session: one text, two signatures, the same hash in both logs."""
+
+    TYPE: ClassVar[str] = "psi-record/v1"
+
+    session_id: Hex16
+    initiator: LabName
+    responder: LabName
+    agreement: Hex32
+    offer: Hex32
+    accept: Hex32
+    ctx: Hex32
+    period: Count
+    counter: Count
+    previous: Hex32
+    direction: Direction
+    reveal: Reveal
+    lanes: tuple[RecordLane, ...] = Field(min_length=1, max_length=16)
+    transcripts: Hashes
+    outcome: Outcome
+
+
+def _lane_terms(ours: Lane, theirs: Lane) -> dict[str, object]:
+    return {
+        "match_key": theirs.match_key,
+        "engine": theirs.engine,
+        "variant": theirs.variant,
+        "sizes": Sizes(initiator=ours.padded_size, responder=theirs.padded_size),
+        "parameters": dict(theirs.parameters),
+    }
+
+
+def pre_record(offer: Offer, accept: Accept, receiver: str, transcripts: Hashes) -> PreRecord:
+    """The pre-record that `receiver` signs, rebuilt by the sender from its own state and compared."""
+    return PreRecord(
+        session_id=offer.session_id,
+        ctx=context(offer.hash(), accept.hash()).hex(),
+        receiver=receiver,
+        lanes=tuple(
+            PreRecordLane.model_validate(_lane_terms(mine, theirs))
+            for mine, theirs in zip(offer.lanes, accept.lanes, strict=True)
+        ),
+        transcripts=transcripts,
+    )
+
+
+def record(
+    offer: Offer, accept: Accept, security: tuple[str, ...], claims: tuple[Claims, ...], transcripts: Hashes
+) -> Record:
+    """The record both labs sign, built by each from its own state.
+
+    `security` and `claims` have one element per lane. Where both labs learn, counts that differ make the
+    outcome `fault`; they are signed as they are.
+    """
+    lanes = tuple(
+        RecordLane.model_validate(
+            _lane_terms(mine, theirs)
+            | {
+                "security": model,
+                "snapshots": Hashes(initiator=mine.snapshot, responder=theirs.snapshot),
+                "results": claim,
+            }
+        )
+        for mine, theirs, model, claim in zip(offer.lanes, accept.lanes, security, claims, strict=True)
+    )
+    agree = offer.direction != "both" or all(claim.initiator == claim.responder for claim in claims)
+    return Record(
+        session_id=offer.session_id,
+        initiator=offer.initiator,
+        responder=offer.responder,
+        agreement=offer.agreement,
+        offer=offer.hash().hex(),
+        accept=accept.hash().hex(),
+        ctx=context(offer.hash(), accept.hash()).hex(),
+        period=offer.period,
+        counter=offer.counter,
+        previous=offer.previous,
+        direction=offer.direction,
+        reveal=offer.reveal,
+        lanes=lanes,
+        transcripts=transcripts,
+        outcome="ok" if agree else "fault",
+    )

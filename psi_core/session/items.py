@@ -1,0 +1,109 @@
+"""From a match key's fingerprints to the items of one lane: derivation, dummies, canaries, and what came of them.
+
+A lane always holds exactly its padded size: the snapshot's elements (padded size minus 16: fingerprints and
+dummies), then 8 shared canaries, then 8 private ones (a pure sender: 8 fresh dummies).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from Crypto.Hash import SHA256
+from Crypto.Protocol.KDF import HKDF
+
+from psi_core.errors import CanaryFault, EngineFault
+from psi_core.kinds.fields import lengths
+from psi_core.kinds.fingerprint import fingerprint
+
+SHARED_CANARIES = 8
+PRIVATE_CANARIES = 8
+CANARY_PLACES = SHARED_CANARIES + PRIVATE_CANARIES
+CANARY_KIND = "canary"
+"""Reserved: no indicator has this kind."""
+
+
+def domain(ctx: bytes, match_key: str) -> bytes:
+    """The domain of `openmined` and `vole` items: ctx (32 bytes) and the match key's name."""
+    return lengths(ctx, match_key)
+
+
+def item(domain: bytes, fingerprint: bytes) -> bytes:
+    """SHA-256(label, domain, fingerprint), each preceded by its length: 32 bytes that mean nothing elsewhere."""
+    return hashlib.sha256(lengths("psi-item/v1", domain, fingerprint)).digest()
+
+
+def dummy(salt: bytes) -> bytes:
+    """A dummy in place of a fingerprint: SHA-256("psi-dummy/v1", salt); opened, it proves that it was no guess."""
+    return hashlib.sha256(lengths("psi-dummy/v1", salt)).digest()
+
+
+def padded_size(elements: int, bucket: int) -> int:
+    """The smallest multiple of the agreement's padding bucket that holds the elements and the 16 canary places."""
+    return -(-(elements + CANARY_PLACES) // bucket) * bucket
+
+
+def shared_canaries(
+    consortium_key: bytes, initiator_nonce: bytes, responder_nonce: bytes, ctx: bytes, lane: int
+) -> tuple[bytes, ...]:
+    """The 8 canary fingerprints both labs place in lane `lane`: HKDF (RFC 5869) from both nonces and ctx."""
+    found = []
+    for index in range(SHARED_CANARIES):
+        info = lengths("psi-canary/v1", lane.to_bytes(4, "big"), index.to_bytes(4, "big"))
+        value = HKDF(initiator_nonce + responder_nonce, 32, ctx, SHA256, context=info)
+        found.append(fingerprint(consortium_key, CANARY_KIND, value.hex()))
+    return tuple(found)
+
+
+@dataclass(frozen=True, repr=False)
+class LaneItems:
+    """The items of one lane, in snapshot order, and where its canaries stand."""
+
+    items: tuple[bytes, ...]
+    elements: int
+
+    @property
+    def shared(self) -> range:
+        """Positions of the shared canaries."""
+        return range(self.elements, self.elements + SHARED_CANARIES)
+
+    @property
+    def private(self) -> range:
+        """Positions of the private canaries or fresh dummies."""
+        return range(self.elements + SHARED_CANARIES, self.elements + CANARY_PLACES)
+
+
+def fill(
+    domain: bytes, elements: Sequence[bytes], shared: Sequence[bytes], private: Sequence[bytes]
+) -> LaneItems:
+    """Derive the items of one lane from its snapshot's elements and its canaries (fingerprints, 32 bytes each).
+
+    Raises EngineFault when two items are equal: an engine needs a set.
+    """
+    items = tuple(item(domain, each) for part in (elements, shared, private) for each in part)
+    if len(set(items)) != len(items):
+        raise EngineFault("two items of a lane are equal; the snapshot is not a set")
+    return LaneItems(items=items, elements=len(elements))
+
+
+def matched_elements(lane: LaneItems, positions: Sequence[int], match_key: str) -> tuple[int, ...]:
+    """Positions of matched snapshot elements, canaries taken out; raises CanaryFault when those came out wrong."""
+    found = set(positions)
+    missing = sum(place not in found for place in lane.shared)
+    false = sum(place in found for place in lane.private)
+    if missing or false:
+        raise CanaryFault(
+            f"lane {match_key}: {missing} of {SHARED_CANARIES} shared canaries did not match and {false} private "
+            "ones did. Check that both labs hold the same consortium key (psi peers test)."
+        )
+    return tuple(sorted(place for place in found if place < lane.elements))
+
+
+def matched_count(count: int, match_key: str) -> int:
+    """A count without its shared canaries; raises CanaryFault when it would be negative."""
+    if count < SHARED_CANARIES:
+        raise CanaryFault(
+            f"lane {match_key}: fewer matches than shared canaries. Check that both labs hold the same consortium key."
+        )
+    return count - SHARED_CANARIES

@@ -1,0 +1,142 @@
+"""The signed texts that open a session: Offer, Accept, Refuse; and ctx, which binds all that follows to them."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from psi_core.log.signed_text import Count, Hex16, Hex32, Instant, LabName, ShortText, SignedText
+
+PROTOCOL = "psi/1"
+MAX_LANES = 16
+
+Direction = Literal["initiator", "responder", "both"]
+Reveal = Literal["items", "count"]
+EngineName = Literal["openmined", "oprf", "vole"]
+KeyId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
+MatchKeyName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,40}(\+[a-z0-9_]{1,40}){0,3}$")]
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_.-]{1,60}$")]
+Parameters = dict[Slug, Count]
+
+
+class Lane(BaseModel):
+    """One engine run for one match key, as one side states it."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    match_key: MatchKeyName
+    engine: EngineName
+    variant: Slug
+    padded_size: Count
+    snapshot: Hex32
+    parameters: Parameters = Field(max_length=16)
+
+
+Lanes = Annotated[tuple[Lane, ...], Field(min_length=1, max_length=MAX_LANES)]
+
+
+class _Terms(SignedText):
+    """What Offer and Accept both state, each from its own side."""
+
+    protocol: Slug | Annotated[str, StringConstraints(pattern=r"^psi/[0-9]{1,4}$")]
+    initiator: LabName
+    responder: LabName
+    session_id: Hex16
+    agreement: Hex32
+    period: Count
+    consortium_key_id: KeyId
+    profile: Slug
+    direction: Direction
+    reveal: Reveal
+    lanes: Lanes
+    nonce: Hex32
+    checkpoint: str = Field(min_length=1, max_length=4096)
+
+
+class Offer(_Terms):
+    """The initiator's proposal of one session. Lanes carry no parameters that need the responder's sizes.
+
+    `counter` is per ordered pair, from 1; `previous` is the text hash of that pair's last record with both
+    signatures (zeros at first); after `expires` the responder refuses it.
+    """
+
+    TYPE: ClassVar[str] = "psi-offer/v1"
+
+    counter: Count = Field(ge=1)
+    previous: Hex32
+    expires: Instant
+
+
+class Accept(_Terms):
+    """The responder's answer: the Offer's text hash and the same fields from its side, parameters included."""
+
+    TYPE: ClassVar[str] = "psi-accept/v1"
+
+    offer: Hex32
+
+
+class Refuse(SignedText):
+    """A signed no, by either side: the rule as a code and in words.
+
+    For rule `counter`, `highest_offer` is the initiator's own signed Offer with the highest counter that the
+    responder had before, or "none": the initiator verifies its own signature on it.
+    """
+
+    TYPE: ClassVar[str] = "psi-refuse/v1"
+
+    session_id: Hex16
+    offer: Hex32
+    by: LabName
+    rule: Slug
+    words: str = Field(min_length=1, max_length=600)
+    highest_offer: str | None = Field(default=None, max_length=32768)
+
+
+class Abort(SignedText):
+    """One side's account of a session that broke. `late`: after a pre-record was logged."""
+
+    TYPE: ClassVar[str] = "psi-abort/v1"
+
+    session_id: Hex16
+    offer: Hex32
+    by: LabName
+    late: bool
+    code: Slug
+    words: ShortText
+
+
+def context(offer_hash: bytes, accept_hash: bytes) -> bytes:
+    """ctx = SHA-256(hash(Offer) || hash(Accept)), 32 bytes: every item and canary of the session depends on it."""
+    return hashlib.sha256(offer_hash + accept_hash).digest()
+
+
+_SAME = (
+    "protocol",
+    "initiator",
+    "responder",
+    "session_id",
+    "agreement",
+    "period",
+    "consortium_key_id",
+    "profile",
+    "direction",
+    "reveal",
+)
+
+
+def differences(offer: Offer, accept: Accept) -> tuple[str, ...]:
+    """Names of the fields in which an Accept does not answer this very Offer; empty when it does.
+
+    Lanes must agree in number, order, match key, engine and variant; sizes and snapshots are each side's own.
+    """
+    found = [name for name in _SAME if getattr(offer, name) != getattr(accept, name)]
+    if accept.offer != offer.hash().hex():
+        found.append("offer")
+    asked = [(lane.match_key, lane.engine, lane.variant) for lane in offer.lanes]
+    if asked != [(lane.match_key, lane.engine, lane.variant) for lane in accept.lanes]:
+        found.append("lanes")
+    if accept.nonce == offer.nonce:
+        found.append("nonce")
+    return tuple(found)

@@ -1,0 +1,193 @@
+"""The books of a session from the barrier on: pre-records, results, records, aborts. One named transaction each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+import sqlite_utils
+
+from psi_core.errors import Conflict
+from psi_core.log.entry import EntryKind
+from psi_core.log.note import Note
+from psi_core.session.closing import PreRecord, Record
+from psi_core.session.opening import Abort, Offer
+from psi_service.matches.publish import publish
+from psi_service.sessions.books import Desk, update_session
+from psi_service.sessions.open_session import Learned, OpenSession
+
+
+class ClosingBooks:
+    """Named transactions from the barrier to the end, for both sides."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def own_pre_record(self, session: OpenSession, text: PreRecord) -> bytes:
+        """Receiver: log and sign that we are about to be served; returns the note."""
+
+        def work(db: sqlite_utils.Database) -> bytes:
+            note = text.signed(self._desk.signer)
+            self._pre_record(db, session, note, "own_pre_record")
+            return note
+
+        return await self._desk.store.transaction(work)
+
+    async def peer_pre_record(self, session: OpenSession, note: bytes) -> None:
+        """Sender: log the peer's pre-record, before any completing frame leaves."""
+        await self._desk.store.transaction(lambda db: self._pre_record(db, session, note, "peer_pre_record"))
+
+    async def transcripts(
+        self, session: OpenSession, *, sent: bytes | None = None, received: bytes | None = None
+    ) -> None:
+        """Keep final transcripts (32 bytes each), so that a record can be rebuilt after a crash."""
+        values = {"sent_transcript": sent, "received_transcript": received}
+        changed = {name: value for name, value in values.items() if value is not None}
+        await self._desk.store.transaction(lambda db: update_session(db, session.session_id, **changed))
+
+    async def hold(self, session: OpenSession, learned: Learned) -> None:
+        """Keep what we learned, not to be shown until the record has both signatures."""
+        await self._desk.store.transaction(lambda db: self._hold(db, session, learned))
+
+    async def sign_first(self, session: OpenSession, record: Record, learned: Learned) -> bytes:
+        """First signer: keep the result as pending, log the record with our signature; returns the note."""
+
+        def work(db: sqlite_utils.Database) -> bytes:
+            note = record.signed(self._desk.signer)
+            self._hold(db, session, learned)
+            update_session(db, session.session_id, state="pending", record=note)
+            self._desk.log_note(db, EntryKind.RECORD, note, session.peer.lab, session_id=session.session_id)
+            return note
+
+        return await self._desk.store.transaction(work)
+
+    async def sign_second(self, offer: Offer, record: Record, first: bytes) -> bytes:
+        """Second signer: log the record with both signatures and show our result; `first` is the peer's note.
+
+        Our signature is made over our own text; the first one was verified over the same text.
+        """
+
+        def work(db: sqlite_utils.Database) -> bytes:
+            note = Note.parse(first).with_signature(self._desk.signer.sign(record.text())).render()
+            self._complete(db, offer, record, note, EntryKind.RECORD)
+            return note
+
+        return await self._desk.store.transaction(work)
+
+    async def countersigned(self, offer: Offer, record: Record, both: bytes) -> None:
+        """First signer: log the countersigned record and show the result."""
+        await self._desk.store.transaction(
+            lambda db: self._complete(db, offer, record, both, EntryKind.COUNTERSIGNED)
+        )
+
+    async def abort(self, offer: Offer, code: str, words: str, *, peer_note: bytes = b"") -> bytes:
+        """End a session that is not complete; returns our signed Abort. A pending result is dropped.
+
+        Raises Conflict when the session has ended already.
+        """
+
+        def work(db: sqlite_utils.Database) -> bytes:
+            state, pre_recorded = db.execute(
+                "SELECT state, pre_recorded FROM sessions WHERE session_id = ?", (offer.session_id,)
+            ).fetchone()
+            if state not in ("offered", "open", "pending"):
+                raise Conflict(f"session {offer.session_id} has ended already: {state}")
+            late = pre_recorded is not None
+            note = Abort(
+                session_id=offer.session_id,
+                offer=offer.hash().hex(),
+                by=self._desk.lab,
+                late=late,
+                code=code,
+                words=_one_line(words),
+            ).signed(self._desk.signer)
+            also = {"peer_note": peer_note.decode()} if peer_note else {}
+            self._desk.log_note(db, EntryKind.ABORT, note, self._peer(offer), **also)
+            self._drop(db, offer.session_id)
+            update_session(
+                db,
+                offer.session_id,
+                state="aborted",
+                abort=note,
+                late=int(late),
+                reason=words,
+                finished=self._desk.now(),
+            )
+            return note
+
+        return await self._desk.store.transaction(work)
+
+    def _peer(self, offer: Offer) -> str:
+        return offer.responder if offer.initiator == self._desk.lab else offer.initiator
+
+    def _pre_record(self, db: sqlite_utils.Database, session: OpenSession, note: bytes, column: str) -> None:
+        self._desk.log_note(db, EntryKind.PRE_RECORD, note, session.peer.lab)
+        update_session(db, session.session_id, **{column: note})
+        db.execute(
+            "UPDATE sessions SET pre_recorded = coalesce(pre_recorded, ?) WHERE session_id = ?",
+            (self._desk.now(), session.session_id),
+        )
+
+    def _hold(self, db: sqlite_utils.Database, session: OpenSession, learned: Learned) -> None:
+        if not learned.claims:
+            return
+        update_session(
+            db,
+            session.session_id,
+            own_results=json.dumps(learned.claims),
+            salts=json.dumps([salt.hex() for salt in learned.salts]),
+        )
+        for lane, count in learned.counts.items():
+            db.execute(
+                "UPDATE session_lanes SET matched = ? WHERE session_id = ? AND lane = ?",
+                (count, session.session_id, lane),
+            )
+        for lane, fingerprints in learned.matched.items():
+            frozen = session.frozen[lane]
+            _hold_matches(db, session.session_id, frozen.match_key, fingerprints, frozen.owners)
+
+    def _complete(
+        self, db: sqlite_utils.Database, offer: Offer, record: Record, note: bytes, kind: EntryKind
+    ) -> None:
+        peer = self._peer(offer)
+        self._desk.log_note(db, kind, note, peer, session_id=offer.session_id)
+        state = "complete" if record.outcome == "ok" else "fault"
+        reason = (
+            None if record.outcome == "ok" else "the two labs counted differently; the results are not shown"
+        )
+        update_session(
+            db, offer.session_id, state=state, record=note, reason=reason, finished=self._desk.now()
+        )
+        db.execute(
+            "UPDATE counters SET previous = ? WHERE initiator = ? AND responder = ?",
+            (record.hash(), offer.initiator, offer.responder),
+        )
+        if record.outcome == "ok":
+            publish(db, offer.session_id, peer)
+        else:
+            self._drop(db, offer.session_id)
+
+    @staticmethod
+    def _drop(db: sqlite_utils.Database, session_id: str) -> None:
+        db.execute("DELETE FROM session_matches WHERE session_id = ?", (session_id,))
+        db.execute("UPDATE session_lanes SET matched = NULL WHERE session_id = ?", (session_id,))
+        update_session(db, session_id, own_results=None, salts=None)
+
+
+def _hold_matches(
+    db: sqlite_utils.Database,
+    session_id: str,
+    match_key: str,
+    fingerprints: tuple[bytes, ...],
+    owners: Mapping[bytes, tuple[int, ...]],
+) -> None:
+    """Write matched fingerprints with their actors; an actor erased since the freeze has no match any more."""
+    db.conn.executemany(
+        "INSERT INTO session_matches (session_id, match_key, fingerprint, actor)"
+        " SELECT ?, ?, ?, id FROM actors WHERE id = ?",
+        [(session_id, match_key, each, actor) for each in fingerprints for actor in owners[each]],
+    )
+
+
+def _one_line(words: str) -> str:
+    return (" ".join(words.split()) or "no reason given")[:200]

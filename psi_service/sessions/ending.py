@@ -1,0 +1,119 @@
+"""How a session ends that does not end well: what is aborted at once, and what waits to be settled."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import Any
+
+import sqlite_utils
+import structlog
+
+from psi_core.errors import Conflict, PeerError, PeerUnreachable, PsiError, Refused, SessionAborted
+from psi_core.session.opening import Offer
+from psi_core.session.roles import first_signer
+from psi_service.sessions.books import Desk
+from psi_service.sessions.closing_books import ClosingBooks
+from psi_service.sessions.conversation import Conversation
+
+log = structlog.get_logger()
+
+GOODBYE_SECONDS = 5.0
+"""How long an Abort may take to leave."""
+
+
+class Ending:
+    """Runs a session and, when it breaks, writes down how."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._books = ClosingBooks(desk)
+
+    async def guarded(
+        self, session_id: str, conversation: Conversation, run: Coroutine[Any, Any, Any], *, seconds: float
+    ) -> None:
+        """Run a session for at most `seconds`; an error is logged as an abort, told to the peer, and raised.
+
+        A session whose record only lacks the other signature is left to Settle when the connection or this node
+        breaks off. A Refused is logged already and passes through.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                await run
+        except Refused:
+            raise
+        except TimeoutError as error:
+            late = PeerUnreachable(f"the session took longer than {seconds:.0f} s", fault="timeout")
+            await self._end(session_id, conversation, late)
+            raise late from error
+        except asyncio.CancelledError:
+            await self._end(session_id, conversation, SessionAborted("the node is stopping"))
+            raise
+        except PsiError as fault:
+            await self._end(session_id, conversation, fault)
+            raise
+        except Exception as bug:
+            log.exception("session failed", session=session_id)
+            internal = SessionAborted("an internal error; the node's own log has the details")
+            await self._end(session_id, conversation, internal)
+            raise internal from bug
+
+    async def abort_hopeless(self) -> None:
+        """At start: abort every session of ours that a crash left where no record can come of it."""
+        for session_id in await self._desk.store.query(_unfinished):
+            row = await self._row(session_id)
+            if row is not None and not _settleable(row, self._desk.lab):
+                await self._abort(row, SessionAborted("the node went down in mid-session"))
+
+    async def _end(self, session_id: str, conversation: Conversation, fault: PsiError) -> None:
+        row = await self._row(session_id)
+        if row is None or row["state"] not in ("offered", "open", "pending"):
+            return
+        if _settleable(row, self._desk.lab) and _says_nothing(fault):
+            log.info("session left to be settled", session=session_id, reason=str(fault))
+            return
+        note = await self._abort(row, fault)
+        if note and not isinstance(fault, PeerUnreachable):
+            with suppress(PeerError, TimeoutError):
+                async with asyncio.timeout(GOODBYE_SECONDS):
+                    await conversation.send("abort", note)
+
+    async def _row(self, session_id: str) -> dict[str, Any] | None:
+        return await self._desk.store.query(lambda db: _row(db, session_id))
+
+    async def _abort(self, row: dict[str, Any], fault: PsiError) -> bytes:
+        offer = Offer.unverified(row["offer"])
+        peer_note = fault.note if isinstance(fault, SessionAborted) else b""
+        try:
+            return await self._books.abort(offer, fault.code, str(fault), peer_note=peer_note)
+        except Conflict:
+            return b""
+
+
+def _says_nothing(fault: PsiError) -> bool:
+    """Whether the fault only cut the session off, and nobody did wrong or said that it is over."""
+    return isinstance(fault, PeerUnreachable) or (isinstance(fault, SessionAborted) and not fault.note)
+
+
+def _settleable(row: dict[str, Any], own_lab: str) -> bool:
+    """Whether only signatures are missing: a pending first signer, or a second signer that can rebuild the record."""
+    if row["state"] == "pending":
+        return True
+    side = "initiator" if row["initiator"] == own_lab else "responder"
+    learns = row["direction"] in ("both", side)
+    rebuilds = row["sent_transcript"] and row["received_transcript"] and (row["own_results"] or not learns)
+    return bool(row["state"] == "open" and first_signer(row["direction"]) != side and rebuilds)
+
+
+def _row(db: sqlite_utils.Database, session_id: str) -> dict[str, Any] | None:
+    for row in db.query("SELECT * FROM sessions WHERE session_id = ?", (session_id,)):
+        return row
+    return None
+
+
+def _unfinished(db: sqlite_utils.Database) -> list[str]:
+    rows = db.execute(
+        "SELECT session_id FROM sessions WHERE state IN ('offered', 'open', 'pending') ORDER BY rowid"
+    )
+    return [session_id for (session_id,) in rows.fetchall()]

@@ -1,0 +1,236 @@
+"""From Begin to the record: what both sides do alike, whoever dialled.
+
+open lanes ──▶ barrier (pre-records) ──▶ completing frames ──▶ results ──▶ record ──▶ checkpoints
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from typing import cast
+
+import structlog
+
+from psi_core.engines.interface import Engine, LaneContext, Outcome, Worker
+from psi_core.errors import PeerError, ProtocolFault, SessionAborted, TranscriptMismatch, VerificationError
+from psi_core.log.note import Note
+from psi_core.session.closing import Claims, Hashes, PreRecord, Record, pre_record, record
+from psi_core.session.items import (
+    PRIVATE_CANARIES,
+    LaneItems,
+    domain,
+    dummy,
+    fill,
+    matched_count,
+    matched_elements,
+    shared_canaries,
+)
+from psi_core.session.results import SALT_BYTES, check_claims, claim
+from psi_core.session.roles import RECEIVER_OF_RUN, runs
+from psi_core.wire.session_pb2 import Checkpoint, Result
+from psi_service.sessions.checkpoints import Checkpoints
+from psi_service.sessions.closing_books import ClosingBooks
+from psi_service.sessions.conversation import Conversation
+from psi_service.sessions.lane_runs import LaneRun, LaneRuns
+from psi_service.sessions.open_session import NOTHING_LEARNED, Learned, OpenSession
+from psi_service.sessions.progress import Phase, Progress
+
+log = structlog.get_logger()
+
+
+class Exchange:
+    """One accepted session, run to its end over one conversation."""
+
+    def __init__(
+        self,
+        session: OpenSession,
+        conversation: Conversation,
+        books: ClosingBooks,
+        checkpoints: Checkpoints,
+        engines: tuple[Engine, ...],
+        worker: Worker,
+        progress: Progress,
+    ) -> None:
+        self._session = session
+        self._conversation = conversation
+        self._books = books
+        self._checkpoints = checkpoints
+        self._engines = engines
+        self._worker = worker
+        self._progress = progress
+        self._lanes: tuple[LaneItems, ...] = ()
+
+    async def run(self) -> Record:
+        """Run every lane, keep both books, and return the record that both labs signed.
+
+        Raises ProtocolFault, CanaryFault, TranscriptMismatch, EngineFault, WorkerDied, SessionAborted or
+        PeerUnreachable; the caller logs the abort.
+        """
+        self._progress.enter(Phase.OPENING)
+        self._lanes = await asyncio.to_thread(self._fill_lanes)
+        lane_runs = LaneRuns(self._machines(), self._conversation, self._progress)
+        await lane_runs.open()
+        await self._barrier(lane_runs)
+        self._progress.enter(Phase.COMPLETING)
+        await lane_runs.complete(lambda sent: self._books.transcripts(self._session, sent=sent))
+        outcomes = await lane_runs.outcomes()
+        self._progress.enter(Phase.COMPUTED)
+        signed = await self._close(lane_runs, self._learn(outcomes))
+        await self._exchange_checkpoints()
+        self._progress.enter(Phase.DONE)
+        return signed
+
+    def _fill_lanes(self) -> tuple[LaneItems, ...]:
+        session = self._session
+        nonces = (bytes.fromhex(session.offer.nonce), bytes.fromhex(session.accept.nonce))
+        filled = []
+        for number, frozen in enumerate(session.frozen):
+            shared = shared_canaries(session.consortium_key, *nonces, session.ctx, number)
+            # Private canaries and a pure sender's fresh dummies are made alike: neither can match anything.
+            private = [dummy(secrets.token_bytes(SALT_BYTES)) for _ in range(PRIVATE_CANARIES)]
+            filled.append(
+                fill(domain(session.ctx, frozen.match_key), frozen.snapshot.elements, shared, private)
+            )
+        return tuple(filled)
+
+    def _machines(self) -> list[LaneRun]:
+        session, found = self._session, []
+        for number, (lane, engine) in enumerate(zip(session.accept.lanes, self._engines, strict=True)):
+            context = LaneContext(
+                match_key=lane.match_key,
+                items=self._lanes[number].items,
+                peer_size=session.peer_size(number),
+                parameters=lane.parameters,
+                reveal=session.offer.reveal,
+            )
+            for run in runs(session.offer.direction):
+                receives = RECEIVER_OF_RUN[run] == session.side
+                make = engine.receiver if receives else engine.sender
+                found.append(LaneRun(number, run, make(context, self._worker), receives))
+        return found
+
+    def _hashes(self, lane_runs: LaneRuns) -> Hashes:
+        ours, theirs = lane_runs.sent.value().hex(), lane_runs.received.value().hex()
+        if self._session.side == "initiator":
+            return Hashes(initiator=ours, responder=theirs)
+        return Hashes(initiator=theirs, responder=ours)
+
+    async def _barrier(self, lane_runs: LaneRuns) -> None:
+        """Pre-records: ours is logged as it is signed, the peer's before any completing frame of ours."""
+        self._progress.enter(Phase.BARRIER)
+        session, so_far = self._session, self._hashes(lane_runs)
+        if session.learns:
+            text = pre_record(session.offer, session.accept, session.own_lab, so_far)
+            await self._conversation.send("pre_record", await self._books.own_pre_record(session, text))
+        if session.peer_learns:
+            note = await self._conversation.expect_note("pre_record")
+            theirs = PreRecord.open(note, session.peer.document_verifier)
+            if theirs != pre_record(session.offer, session.accept, session.peer.lab, so_far):
+                raise TranscriptMismatch(
+                    "the peer's pre-record differs from what this node saw up to the barrier"
+                )
+            await self._books.peer_pre_record(session, note)
+        if not session.peer_learns:
+            await self._books.transcripts(session, sent=lane_runs.sent.value())
+        if not session.learns:
+            await self._books.transcripts(session, received=lane_runs.received.value())
+
+    def _learn(self, outcomes: dict[int, Outcome]) -> Learned:
+        if not self._session.learns:
+            return NOTHING_LEARNED
+        counts: dict[int, int] = {}
+        matched: dict[int, tuple[bytes, ...]] = {}
+        for lane, outcome in outcomes.items():
+            frozen = self._session.frozen[lane]
+            if outcome.positions is None:
+                counts[lane] = matched_count(outcome.count, frozen.match_key)
+                continue
+            places = matched_elements(self._lanes[lane], outcome.positions, frozen.match_key)
+            counts[lane] = len(places)
+            matched[lane] = tuple(
+                frozen.snapshot.elements[place] for place in places if place in frozen.snapshot.true_elements
+            )
+        salts = tuple(secrets.token_bytes(SALT_BYTES) for _ in self._lanes)
+        both = self._session.peer_learns
+        claims = tuple(
+            claim(counts[lane], both_learn=both, salt=salts[lane]) for lane in range(len(self._lanes))
+        )
+        return Learned(counts=counts, matched=matched, salts=salts, claims=claims)
+
+    async def _close(self, lane_runs: LaneRuns, learned: Learned) -> Record:
+        session = self._session
+        if not session.signs_first and session.learns:
+            await self._books.hold(session, learned)
+            await self._books.transcripts(session, received=lane_runs.received.value())
+        self._progress.enter(Phase.RESULTS)
+        if session.learns:
+            await self._conversation.send("result", Result(lanes=learned.claims))
+        theirs = await self._peer_claims() if session.peer_learns else ()
+        text = build_record(session, learned.claims, theirs, self._engines, self._hashes(lane_runs))
+        if session.signs_first:
+            await self._sign_first(text, learned)
+        else:
+            await self._sign_second(text)
+        return text
+
+    async def _peer_claims(self) -> tuple[str, ...]:
+        _, body = await self._conversation.expect("result")
+        claims = tuple(cast(Result, body).lanes)
+        check_claims(claims, self._session.smaller_sizes, both_learn=self._session.learns)
+        return claims
+
+    async def _sign_first(self, text: Record, learned: Learned) -> None:
+        session = self._session
+        note = await self._books.sign_first(session, text, learned)
+        self._progress.enter(Phase.SIGNED)
+        await self._conversation.send("record", note)
+        both = await self._conversation.expect_note("record")
+        check_countersigned(note, both, session)
+        await self._books.countersigned(session.offer, text, both)
+        self._progress.enter(Phase.COUNTERSIGNED)
+
+    async def _sign_second(self, text: Record) -> None:
+        session = self._session
+        first = await self._conversation.expect_note("record")
+        if Record.open(first, session.peer.document_verifier) != text:
+            raise TranscriptMismatch("the peer's record differs from the one this node builds")
+        note = await self._books.sign_second(session.offer, text, first)
+        self._progress.enter(Phase.SIGNED)
+        await self._conversation.send("record", note)
+        self._progress.enter(Phase.COUNTERSIGNED)
+
+    async def _exchange_checkpoints(self) -> None:
+        """The record has both signatures by now: a fault here is told in the log, and undoes nothing."""
+        try:
+            await self._conversation.send("checkpoint", Checkpoint(note=await self._checkpoints.own()))
+            _, body = await self._conversation.expect("checkpoint")
+            await self._checkpoints.keep(self._session.peer, cast(Checkpoint, body).note, log=True)
+        except (PeerError, SessionAborted, VerificationError) as fault:
+            log.warning(
+                "checkpoint exchange failed", peer=self._session.peer.lab, code=fault.code, reason=str(fault)
+            )
+
+
+def build_record(
+    session: OpenSession,
+    own_claims: tuple[str, ...],
+    peer_claims: tuple[str, ...],
+    engines: tuple[Engine, ...],
+    transcripts: Hashes,
+) -> Record:
+    """The record from our own state; a side that learned nothing has no claims."""
+    lanes = range(len(session.offer.lanes))
+    own = own_claims or (None,) * len(lanes)
+    theirs = peer_claims or (None,) * len(lanes)
+    initiator, responder = (own, theirs) if session.side == "initiator" else (theirs, own)
+    claims = tuple(Claims(initiator=initiator[lane], responder=responder[lane]) for lane in lanes)
+    security = tuple(engine.security for engine in engines)
+    return record(session.offer, session.accept, security, claims, transcripts)
+
+
+def check_countersigned(first: bytes, both: bytes, session: OpenSession) -> None:
+    """The answer to our record must be the same text with our signature and the peer's; raises otherwise."""
+    own, answer = Note.parse(first), Note.parse(both)
+    if answer.text != own.text or not set(own.signatures) <= set(answer.signatures):
+        raise ProtocolFault("the peer answered our record with another text, or without our signature")
+    Record.open(both, session.peer.document_verifier)

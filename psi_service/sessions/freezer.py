@@ -1,0 +1,40 @@
+"""Freezes all sets of one session, one session per peer at a time: salts towards a peer have one writer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from psi_core.agreement.agreement import Agreement
+from psi_service.sessions.books import Desk
+from psi_service.sessions.freezing import Frozen, freeze_match_key
+
+
+class Freezer:
+    """Hands out frozen sets; they must be entered in the books before the next session with that peer freezes."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    @asynccontextmanager
+    async def frozen(
+        self, peer: str, match_keys: Sequence[str], consortium_key: bytes, agreement: Agreement
+    ) -> AsyncIterator[tuple[Frozen, ...]]:
+        """Freeze one set per match key; leave the block once the commitments are logged."""
+        async with self._locks[peer]:
+            yield tuple([await self._freeze(peer, name, consortium_key, agreement) for name in match_keys])
+
+    async def _freeze(self, peer: str, match_key: str, consortium_key: bytes, agreement: Agreement) -> Frozen:
+        return await self._desk.store.query(
+            lambda db: freeze_match_key(
+                db,
+                peer=peer,
+                match_key=match_key,
+                consortium_key=consortium_key,
+                padding_bucket=agreement.padding_bucket,
+                now=self._desk.now(),
+            )
+        )

@@ -1,0 +1,131 @@
+"""Freezing the sets that a session uses: one snapshot per match key, with salts kept towards the peer."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+import sqlite_utils
+
+from psi_core.errors import InvalidMatchKey
+from psi_core.kinds.match_key import MatchKey, stored_kinds
+from psi_core.session.items import CANARY_PLACES, dummy, padded_size
+from psi_core.session.snapshot import SALT_BYTES, Snapshot, freeze
+
+Member = tuple[bytes, bytes, bool]
+"""An element (fingerprint or dummy), its 16-byte salt, whether it is a dummy."""
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """One match key's snapshot towards one peer, and what freezing it changed.
+
+    `owners` maps a joined fingerprint to the actors that it stands for (those of single kinds are looked up).
+    `left_out` counts actors whose combinations were too many for this match key.
+    """
+
+    snapshot: Snapshot
+    entered: tuple[Member, ...] = field(repr=False)
+    left: tuple[bytes, ...] = field(repr=False)
+    owners: Mapping[bytes, tuple[int, ...]] = field(repr=False)
+    left_out: int
+
+    @property
+    def match_key(self) -> str:
+        """The match key's name."""
+        return self.snapshot.match_key
+
+
+def freeze_match_key(
+    db: sqlite_utils.Database,
+    *,
+    peer: str,
+    match_key: str,
+    consortium_key: bytes,
+    padding_bucket: int,
+    now: str,
+) -> Frozen:
+    """Read the set of one match key as it stands `now` (RFC 3339; expired indicators are not in it) and commit to it.
+
+    Writes nothing: `enter` does, in the transaction that logs the commitment. An actor with more than 64
+    combinations of a joined key is left out of that key and counted.
+    """
+    owners, left_out = _owners(db, MatchKey.parse(match_key), consortium_key, now)
+    known = _members(db, peer, match_key)
+    size = padded_size(len(owners), padding_bucket)
+    dummies_wanted = size - CANARY_PLACES - len(owners)
+    kept_dummies = [each for each in known.values() if each[2]][:dummies_wanted]
+    kept = [known[each] for each in owners if each in known and not known[each][2]]
+    entered: list[Member] = [
+        (each, secrets.token_bytes(SALT_BYTES), False) for each in owners if each not in known
+    ]
+    for _ in range(dummies_wanted - len(kept_dummies)):
+        salt = secrets.token_bytes(SALT_BYTES)
+        entered.append((dummy(salt), salt, True))
+    members = kept + kept_dummies + entered
+    staying = {element for element, _, _ in members}
+    return Frozen(
+        snapshot=freeze(match_key, members, size),
+        entered=tuple(entered),
+        left=tuple(element for element in known if element not in staying),
+        owners=owners,
+        left_out=left_out,
+    )
+
+
+def enter(db: sqlite_utils.Database, peer: str, frozen: Sequence[Frozen]) -> None:
+    """Write the salts of what entered the sets and forget those of what left, in the current transaction."""
+    for each in frozen:
+        db.conn.executemany(
+            "DELETE FROM members WHERE peer = ? AND match_key = ? AND fingerprint = ?",
+            [(peer, each.match_key, element) for element in each.left],
+        )
+        db.conn.executemany(
+            "INSERT INTO members (peer, match_key, fingerprint, salt, dummy) VALUES (?, ?, ?, ?, ?)",
+            [
+                (peer, each.match_key, element, salt, int(is_dummy))
+                for element, salt, is_dummy in each.entered
+            ],
+        )
+
+
+def _members(db: sqlite_utils.Database, peer: str, match_key: str) -> dict[bytes, Member]:
+    rows = db.execute(
+        "SELECT fingerprint, salt, dummy FROM members WHERE peer = ? AND match_key = ?", (peer, match_key)
+    )
+    return {element: (element, salt, bool(is_dummy)) for element, salt, is_dummy in rows}
+
+
+def _owners(
+    db: sqlite_utils.Database, key: MatchKey, consortium_key: bytes, now: str
+) -> tuple[dict[bytes, tuple[int, ...]], int]:
+    owners: dict[bytes, list[int]] = {}
+    left_out = 0
+    for actor, by_kind in _actors(db, key, now):
+        try:
+            fingerprints = key.fingerprints(consortium_key, by_kind)
+        except InvalidMatchKey:
+            left_out += 1
+            continue
+        for each in fingerprints:
+            owners.setdefault(each, []).append(actor)
+    return {each: tuple(actors) for each, actors in owners.items()}, left_out
+
+
+def _actors(
+    db: sqlite_utils.Database, key: MatchKey, now: str
+) -> Iterator[tuple[int, dict[str, list[bytes]]]]:
+    kinds = [kind for named in key.kinds for kind in stored_kinds(named)]
+    rows: Iterator[Any] = db.execute(
+        f"SELECT actor, kind, fingerprint FROM indicators WHERE kind IN ({', '.join('?' * len(kinds))})"  # noqa: S608 - only question marks
+        " AND (expires_at IS NULL OR expires_at > ?) ORDER BY actor",
+        (*kinds, now),
+    )
+    for actor, found in groupby(rows, key=lambda row: row[0]):
+        by_kind: dict[str, list[bytes]] = {}
+        for _, kind, fingerprint in found:
+            by_kind.setdefault(kind, []).append(fingerprint)
+        yield actor, by_kind

@@ -1,0 +1,65 @@
+"""Sessions that peers start: one incoming stream, from its first frame to its end."""
+
+from __future__ import annotations
+
+import structlog
+from psi_client.session_stream import SessionStream
+
+from psi_core.errors import Refused
+from psi_service.sessions.books import Desk
+from psi_service.sessions.conversation import Conversation
+from psi_service.sessions.ending import Ending
+from psi_service.sessions.freezer import Freezer
+from psi_service.sessions.progress import Progress, Watch
+from psi_service.sessions.responder import Responder
+from psi_service.sessions.running import Running
+from psi_service.sessions.surroundings import Surroundings
+
+log = structlog.get_logger()
+
+
+class IncomingSessions:
+    """Answers the streams that the gRPC server hands in."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        around: Surroundings,
+        freezer: Freezer,
+        running: Running,
+        *,
+        watch: Watch | None = None,
+    ) -> None:
+        self._desk = desk
+        self._around = around
+        self._running = running
+        self._responder = Responder(desk, around, freezer)
+        self._ending = Ending(desk)
+        self._watch = watch
+
+    async def serve(self, stream: SessionStream, lab: str) -> None:
+        """Answer one stream of `lab`, whose certificate was checked against its pin.
+
+        Returns when the session is over or refused; raises a PsiError when it broke (already logged), which the
+        server tells the peer as a status.
+        """
+        self._desk.log.check()
+        peer = self._around.card_of(lab)
+        limits = self._around.limits
+        conversation = Conversation(stream, idle_seconds=limits.idle_seconds, peer=peer.document_verifier)
+        note = await conversation.expect_note("offer")
+        offer = await self._responder.read_offer(peer, note)
+        progress = Progress(offer.session_id, self._watch)
+        try:
+            async with self._running.answering(offer.session_id, progress):
+                await self._ending.guarded(
+                    offer.session_id,
+                    conversation,
+                    self._responder.run(offer, note, peer, conversation, progress),
+                    seconds=limits.session_seconds,
+                )
+        except Refused as refusal:
+            if not refusal.by:
+                refusal = Refused(refusal.rule, refusal.words, by=self._desk.lab)
+                await self._responder.refuse(offer, note, refusal, conversation)
+            log.info("session refused", session=offer.session_id, peer=lab, rule=refusal.rule, by=refusal.by)

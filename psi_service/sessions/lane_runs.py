@@ -1,0 +1,139 @@
+"""All engine runs of one session over its stream: openings, then (after the barrier) completing frames.
+
+Machines are synchronous and may compute for seconds; each call runs in a thread, so the node's loop stays free.
+Writing and reading go on side by side, so two labs that both have much to say never wait for each other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from dataclasses import dataclass
+from typing import cast
+
+from psi_core.engines.interface import Outcome, Receiver, Sender
+from psi_core.errors import ProtocolFault
+from psi_core.session.transcript import Transcript
+from psi_core.wire.session_pb2 import EngineFrame
+from psi_service.sessions.conversation import Conversation
+from psi_service.sessions.progress import Progress
+
+_END = object()
+
+
+@dataclass(frozen=True)
+class LaneRun:
+    """One engine machine: lane and run number (0: the initiator receives), and our role in it."""
+
+    lane: int
+    run: int
+    machine: Receiver | Sender
+    receives: bool
+
+
+class LaneRuns:
+    """Drives the machines of a session and keeps both transcripts."""
+
+    def __init__(self, runs: list[LaneRun], conversation: Conversation, progress: Progress) -> None:
+        self._runs = {(each.lane, each.run): each for each in runs}
+        self._conversation = conversation
+        self._progress = progress
+        self._sending = asyncio.Lock()
+        self.sent = Transcript()
+        self.received = Transcript()
+        progress.runs_total = len(runs)
+
+    @property
+    def _senders(self) -> list[tuple[LaneRun, Sender]]:
+        return [(each, cast(Sender, each.machine)) for each in self._runs.values() if not each.receives]
+
+    @property
+    def _receivers(self) -> list[tuple[LaneRun, Receiver]]:
+        return [(each, cast(Receiver, each.machine)) for each in self._runs.values() if each.receives]
+
+    async def open(self) -> None:
+        """Exchange every frame before the barrier: returns when all of ours are sent and all of the peer's are in."""
+        await _side_by_side(
+            self._start_all(),
+            self._read_until(lambda: all(run.machine.opened for run in self._runs.values())),
+        )
+
+    async def complete(self, before_last: Callable[[bytes], Awaitable[None]]) -> None:
+        """Exchange the completing frames. `before_last` gets our final sent transcript before the last one leaves."""
+        await _side_by_side(
+            self._complete_all(before_last),
+            self._read_until(lambda: all(machine.done for _, machine in self._receivers)),
+        )
+
+    async def outcomes(self) -> dict[int, Outcome]:
+        """What we learned, by lane; empty for a pure sender."""
+        found = {}
+        for run, machine in self._receivers:
+            found[run.lane] = await asyncio.to_thread(machine.result)
+            self._progress.runs_done += 1
+        return found
+
+    async def _start_all(self) -> None:
+        for run in self._runs.values():
+            async for payload in _in_thread(run.machine.start()):
+                await self._send(run, payload)
+
+    async def _complete_all(self, before_last: Callable[[bytes], Awaitable[None]]) -> None:
+        held: tuple[LaneRun, bytes] | None = None
+        for run, machine in self._senders:
+            async for payload in _in_thread(machine.complete()):
+                if held is not None:
+                    await self._send(*held)
+                held = (run, payload)
+            self._progress.runs_done += 1
+        if held is not None:
+            run, payload = held
+            self.sent.add(run.lane, run.run, payload)
+            await before_last(self.sent.value())
+            await self._write(run, payload)
+
+    async def _read_until(self, enough: Callable[[], bool]) -> None:
+        while not enough():
+            _, body = await self._conversation.expect("engine")
+            frame = cast(EngineFrame, body)
+            run = self._runs.get((frame.lane, frame.run))
+            if run is None:
+                raise ProtocolFault(
+                    f"an engine frame names lane {frame.lane}, run {frame.run}, which is not open"
+                )
+            self.received.add(frame.lane, frame.run, frame.payload)
+            async for payload in _in_thread(run.machine.receive(frame.payload)):
+                await self._send(run, payload)
+            self._note_bytes()
+
+    async def _send(self, run: LaneRun, payload: bytes) -> None:
+        async with self._sending:
+            self.sent.add(run.lane, run.run, payload)
+            await self._write(run, payload)
+
+    async def _write(self, run: LaneRun, payload: bytes) -> None:
+        await self._conversation.send("engine", EngineFrame(lane=run.lane, run=run.run, payload=payload))
+        self._note_bytes()
+
+    def _note_bytes(self) -> None:
+        self._progress.bytes_sent = self._conversation.bytes_sent
+        self._progress.bytes_received = self._conversation.bytes_received
+
+
+async def _side_by_side(*steps: Coroutine[None, None, None]) -> None:
+    """Run all steps; the first error ends the others and is raised as itself."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for step in steps:
+                group.create_task(step)
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+
+
+async def _in_thread(frames: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """Draw each frame in a thread: a generator's body may compute for long between two frames."""
+    while True:
+        payload = await asyncio.to_thread(next, frames, _END)
+        if payload is _END:
+            return
+        yield cast(bytes, payload)

@@ -1,0 +1,79 @@
+"""What both sides of a session hold from Accept on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from psi_core.identity.card import Card
+from psi_core.session.opening import Accept, Offer, context
+from psi_core.session.roles import Side, first_signer, receivers
+from psi_service.sessions.freezing import Frozen
+
+
+@dataclass(frozen=True)
+class OpenSession:
+    """One accepted session from our side: the two texts, the peer's card, our frozen lanes."""
+
+    side: Side
+    offer: Offer
+    accept: Accept
+    peer: Card
+    frozen: tuple[Frozen, ...] = field(repr=False)
+    consortium_key: bytes = field(repr=False)
+
+    @property
+    def session_id(self) -> str:
+        """16 bytes in hex, drawn by the initiator."""
+        return self.offer.session_id
+
+    @property
+    def ctx(self) -> bytes:
+        """32 bytes that bind everything after Accept to both texts."""
+        return context(self.offer.hash(), self.accept.hash())
+
+    @property
+    def own_lab(self) -> str:
+        """Our lab."""
+        return self.offer.initiator if self.side == "initiator" else self.offer.responder
+
+    @property
+    def learns(self) -> bool:
+        """Whether we are a receiver."""
+        return self.side in receivers(self.offer.direction)
+
+    @property
+    def peer_learns(self) -> bool:
+        """Whether the peer is a receiver."""
+        return self.offer.direction == "both" or not self.learns
+
+    @property
+    def signs_first(self) -> bool:
+        """Whether we sign the record first."""
+        return first_signer(self.offer.direction) == self.side
+
+    @property
+    def smaller_sizes(self) -> tuple[int, ...]:
+        """Per lane, the smaller of the two padded sizes: no result can be larger."""
+        return tuple(
+            min(a.padded_size, b.padded_size)
+            for a, b in zip(self.offer.lanes, self.accept.lanes, strict=True)
+        )
+
+    def peer_size(self, lane: int) -> int:
+        """The peer's padded size of a lane."""
+        theirs = self.accept if self.side == "initiator" else self.offer
+        return theirs.lanes[lane].padded_size
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What we learned, by lane: counts, and with reveal `items` our own matched fingerprints."""
+
+    counts: Mapping[int, int]
+    matched: Mapping[int, tuple[bytes, ...]] = field(repr=False)
+    salts: tuple[bytes, ...] = field(repr=False)
+    claims: tuple[str, ...]
+
+
+NOTHING_LEARNED = Learned(counts={}, matched={}, salts=(), claims=())

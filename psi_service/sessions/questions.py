@@ -1,0 +1,64 @@
+"""From an Offer, or an Offer and its Accept, to the policy's question, as one side asks it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from psi_core.agreement.policy import LaneQuestion, Question
+from psi_core.engines.interface import Engine
+from psi_core.errors import ProtocolFault
+from psi_core.session.opening import Accept, Lane, Offer
+
+
+def of_offer(offer: Offer, own_lab: str) -> Question:
+    """What can be asked before the responder's sizes are known."""
+    lanes = tuple(LaneQuestion(lane.match_key, lane.engine, lane.variant) for lane in offer.lanes)
+    return _question(offer, own_lab, lanes)
+
+
+def of_accept(offer: Offer, accept: Accept, own_lab: str, engines: Mapping[str, Engine]) -> Question:
+    """The whole question, with sizes of both sides and what each lane's engine lets a receiver evaluate."""
+    own_is_initiator = own_lab == offer.initiator
+    lanes = []
+    for asked, answered in zip(offer.lanes, accept.lanes, strict=True):
+        own, peer = (asked, answered) if own_is_initiator else (answered, asked)
+        engine = engines[answered.engine]
+        evaluations = engine.evaluations(answered.parameters)
+        lanes.append(
+            LaneQuestion(
+                asked.match_key, asked.engine, asked.variant, own.padded_size, peer.padded_size, evaluations
+            )
+        )
+    return _question(offer, own_lab, tuple(lanes))
+
+
+def check_parameters(offer: Offer, accept: Accept, engines: Mapping[str, Engine]) -> None:
+    """Recompute every lane's parameters from both sizes; raises ProtocolFault where the Accept states others."""
+    for asked, answered in zip(offer.lanes, accept.lanes, strict=True):
+        if parameters(asked, answered.padded_size, offer.reveal, engines) != dict(answered.parameters):
+            raise ProtocolFault(
+                f"the Accept states other parameters for lane {asked.match_key} than its sizes imply"
+            )
+
+
+def parameters(
+    asked: Lane, responder_size: int, reveal: str, engines: Mapping[str, Engine]
+) -> dict[str, int]:
+    """What the lane's engine needs for these sizes; both sides compute the same."""
+    engine = engines[asked.engine]
+    return engine.parameters(responder_size, asked.padded_size, "count" if reveal == "count" else "items")
+
+
+def _question(offer: Offer, own_lab: str, lanes: tuple[LaneQuestion, ...]) -> Question:
+    return Question(
+        initiator=offer.initiator,
+        responder=offer.responder,
+        own_lab=own_lab,
+        protocol=offer.protocol,
+        profile=offer.profile,
+        consortium_key_id=offer.consortium_key_id,
+        direction=offer.direction,
+        reveal=offer.reveal,
+        period=offer.period,
+        lanes=lanes,
+    )

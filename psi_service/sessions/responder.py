@@ -1,0 +1,160 @@
+"""The side that answers: check the Offer, freeze, decide, Accept or Refuse, wait for Begin, then the exchange."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from typing import cast
+
+from psi_core.agreement.agreement import Agreement
+from psi_core.errors import EngineFault, NotFound, ProtocolFault, Refused
+from psi_core.identity.card import Card
+from psi_core.identity.instant import moment
+from psi_core.session.closing import Record
+from psi_core.session.opening import Accept, Lane, Offer, Refuse, context
+from psi_core.wire.session_pb2 import Begin
+from psi_service.sessions import questions
+from psi_service.sessions.books import Desk
+from psi_service.sessions.checkpoints import Checkpoints
+from psi_service.sessions.closing_books import ClosingBooks
+from psi_service.sessions.conversation import Conversation
+from psi_service.sessions.exchange import Exchange
+from psi_service.sessions.freezer import Freezer
+from psi_service.sessions.freezing import Frozen
+from psi_service.sessions.open_session import OpenSession
+from psi_service.sessions.opening_books import Case, OpeningBooks
+from psi_service.sessions.progress import Phase, Progress
+from psi_service.sessions.surroundings import ConsortiumKey, Surroundings
+from psi_service.sessions.usage import OwnTerms
+
+
+class Responder:
+    """Runs sessions that a peer starts."""
+
+    def __init__(self, desk: Desk, around: Surroundings, freezer: Freezer) -> None:
+        self._desk = desk
+        self._around = around
+        self._freezer = freezer
+        self._opening = OpeningBooks(desk)
+        self._closing = ClosingBooks(desk)
+        self._checkpoints = Checkpoints(desk)
+
+    async def read_offer(self, peer: Card, note: bytes) -> Offer:
+        """Verify an Offer that came over `peer`'s pinned connection: signature, names, its checkpoint.
+
+        Raises InvalidNote, InvalidText, InvalidSignature, InvalidCheckpoint or ProtocolFault; nothing is logged.
+        """
+        offer = Offer.open(note, peer.document_verifier)
+        if (offer.initiator, offer.responder) != (peer.lab, self._desk.lab):
+            raise ProtocolFault("the Offer names other labs than the two ends of this connection")
+        await self._checkpoints.keep(peer, offer.checkpoint.encode(), log=False)
+        return offer
+
+    async def refuse(self, offer: Offer, note: bytes, refusal: Refused, conversation: Conversation) -> None:
+        """Log the Offer and our signed Refuse, and send it."""
+        await conversation.send("refuse", await self._opening.refuse(offer, note, refusal))
+
+    async def run(
+        self, offer: Offer, note: bytes, peer: Card, conversation: Conversation, progress: Progress
+    ) -> Record:
+        """Answer an Offer and run the session to its signed record.
+
+        Raises Refused (ours, already logged and sent, or the initiator's) and whatever Exchange raises.
+        """
+        try:
+            session, accept_note = await self._accept(offer, note, peer, progress)
+        except Refused as refusal:
+            await self.refuse(offer, note, refusal, conversation)
+            raise Refused(refusal.rule, refusal.words) from None
+        await conversation.send("accept", accept_note)
+        progress.enter(Phase.ACCEPTED)
+        await self._await_begin(session, conversation)
+        progress.enter(Phase.BEGUN)
+        engines = tuple(self._around.engines[lane.engine] for lane in session.accept.lanes)
+        exchange = Exchange(
+            session, conversation, self._closing, self._checkpoints, engines, self._around.worker, progress
+        )
+        return await exchange.run()
+
+    async def _accept(
+        self, offer: Offer, note: bytes, peer: Card, progress: Progress
+    ) -> tuple[OpenSession, bytes]:
+        self._check_life(offer)
+        agreement, key = await self._terms(offer)
+        own = OwnTerms(key.profile, key.key_id)
+        early = Case(questions.of_offer(offer, self._desk.lab), agreement, own, ())
+        await self._opening.check_offer(offer, early)
+        self._check_engines(offer)
+        progress.enter(Phase.FREEZING)
+        names = [lane.match_key for lane in offer.lanes]
+        async with self._freezer.frozen(peer.lab, names, key.key, agreement) as frozen:
+            accept = await self._answer(offer, frozen)
+            question = questions.of_accept(offer, accept, self._desk.lab, self._around.engines)
+            accept_note = await self._opening.accept(
+                offer, note, accept, Case(question, agreement, own, frozen)
+            )
+        return OpenSession("responder", offer, accept, peer, frozen, key.key), accept_note
+
+    def _check_life(self, offer: Offer) -> None:
+        if moment(offer.expires) < self._desk.clock():
+            words = (
+                f"expired: the offer was good until {offer.expires}. Set both labs' clocks and offer again."
+            )
+            raise Refused("offer_expired", words)
+
+    def _check_engines(self, offer: Offer) -> None:
+        for lane in offer.lanes:
+            engine = self._around.engines.get(lane.engine)
+            if engine is None or engine.variant != lane.variant or lane.parameters:
+                words = f"engine: this node cannot run {lane.engine} ({lane.variant}) as offered. Offer another engine."
+                raise Refused("engine", words)
+
+    async def _terms(self, offer: Offer) -> tuple[Agreement, ConsortiumKey]:
+        try:
+            agreement = await self._around.agreement_of(bytes.fromhex(offer.agreement))
+        except NotFound:
+            await self._opening.refuse_unknown(offer, questions.of_offer(offer, self._desk.lab))
+            raise
+        try:
+            return agreement, await self._around.consortium_key()
+        except NotFound:
+            words = "consortium key: this node holds none yet. Invite it: psi-node consortium invite."
+            raise Refused("consortium_key", words) from None
+
+    async def _answer(self, offer: Offer, frozen: tuple[Frozen, ...]) -> Accept:
+        lanes = tuple(self._lane(offer, asked, own) for asked, own in zip(offer.lanes, frozen, strict=True))
+        return Accept(
+            **offer.model_dump(exclude={"lanes", "nonce", "checkpoint", "counter", "previous", "expires"}),
+            lanes=lanes,
+            nonce=secrets.token_hex(32),
+            checkpoint=(await self._checkpoints.own()).decode(),
+            offer=offer.hash().hex(),
+        )
+
+    def _lane(self, offer: Offer, asked: Lane, own: Frozen) -> Lane:
+        size = own.snapshot.padded_size
+        try:
+            parameters = questions.parameters(asked, size, offer.reveal, self._around.engines)
+        except EngineFault as fault:
+            raise Refused("size_cap", f"size: lane {asked.match_key}: {fault}") from fault
+        return Lane(
+            match_key=asked.match_key,
+            engine=asked.engine,
+            variant=asked.variant,
+            padded_size=size,
+            snapshot=own.snapshot.root.hex(),
+            parameters=parameters,
+        )
+
+    async def _await_begin(self, session: OpenSession, conversation: Conversation) -> None:
+        name, body = await conversation.expect("begin", "refuse")
+        if name == "refuse":
+            refuse = Refuse.open(cast(bytes, body), session.peer.document_verifier)
+            if (refuse.session_id, refuse.offer) != (session.session_id, session.offer.hash().hex()):
+                raise ProtocolFault("the Refuse is not of this session")
+            await self._opening.refused(session.offer, refuse, cast(bytes, body))
+            raise Refused(refuse.rule, refuse.words, by=refuse.by, note=cast(bytes, body))
+        begin = cast(Begin, body)
+        ctx = context(session.offer.hash(), session.accept.hash())
+        if begin.session_id != session.session_id or not hmac.compare_digest(begin.ctx, ctx):
+            raise ProtocolFault("Begin names another session, or another context than Offer and Accept give")

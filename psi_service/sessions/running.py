@@ -1,0 +1,108 @@
+"""Sessions that run at this moment: their tasks, their progress, their places."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+
+from psi_core.errors import Conflict, PsiError, Refused
+from psi_service.sessions.progress import Progress
+
+log = structlog.get_logger()
+
+REMEMBERED = 200
+"""Progress and errors of this many ended sessions are kept, for whoever asks late."""
+
+
+class Running:
+    """Keeps at most `places` sessions running at once, ours and the peers' together."""
+
+    def __init__(self, places: int) -> None:
+        self._free = asyncio.Semaphore(places)
+        self._places = places
+        self._tasks: dict[str, asyncio.Task[Any]] = {}
+        self._progress: OrderedDict[str, Progress] = OrderedDict()
+        self._failures: OrderedDict[str, PsiError] = OrderedDict()
+        self._stopping = False
+
+    def start(self, session_id: str, progress: Progress, run: Coroutine[Any, Any, None]) -> None:
+        """Run a session of ours in a task of its own. Raises Conflict when the node is stopping."""
+        if self._stopping:
+            run.close()
+            raise Conflict("the node is stopping; no session is started")
+        self._remember(self._progress, session_id, progress)
+        task = asyncio.create_task(self._keep(session_id, progress, run), name=f"session-{session_id}")
+        self._tasks[session_id] = task
+        task.add_done_callback(lambda _: self._tasks.pop(session_id, None))
+
+    @asynccontextmanager
+    async def answering(self, session_id: str, progress: Progress) -> AsyncIterator[None]:
+        """The current task answers a peer's session. Raises Refused (`concurrent`) when there is no place for it."""
+        if self._stopping or self._free.locked():
+            words = f"concurrent: {self._places} sessions run here already. Try again when one has ended."
+            raise Refused("concurrent", words)
+        task = asyncio.current_task()
+        if task is None or session_id in self._tasks:
+            raise Refused("session_id", "this session id is running; draw a new one")
+        self._remember(self._progress, session_id, progress)
+        self._tasks[session_id] = task
+        try:
+            async with self._free:
+                yield
+        finally:
+            progress.end()
+            del self._tasks[session_id]
+
+    @asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """Wait for a place, and hold it."""
+        async with self._free:
+            yield
+
+    def is_running(self, session_id: str) -> bool:
+        """Whether a task of this node works on it right now."""
+        return session_id in self._tasks
+
+    def progress(self, session_id: str) -> Progress | None:
+        """Where a session stands that runs, or ended since the node started."""
+        return self._progress.get(session_id)
+
+    def raise_failure(self, session_id: str) -> None:
+        """Raise what a session of ours failed with, if it failed."""
+        if session_id in self._failures:
+            raise self._failures[session_id]
+
+    async def wait(self, session_id: str) -> None:
+        """Wait until a session is over, however it ends."""
+        task = self._tasks.get(session_id)
+        if task is not None:
+            await asyncio.wait([task])
+
+    async def stop(self) -> None:
+        """Start nothing more, end every session and wait until each has written down how it ended."""
+        self._stopping = True
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def _keep(self, session_id: str, progress: Progress, run: Coroutine[Any, Any, None]) -> None:
+        try:
+            await run
+        except PsiError as fault:
+            self._remember(self._failures, session_id, fault)
+            log.warning("session ended", session=session_id, code=fault.code, reason=str(fault))
+        finally:
+            progress.end()
+
+    @staticmethod
+    def _remember(kept: OrderedDict[str, Any], session_id: str, value: object) -> None:
+        kept[session_id] = value
+        while len(kept) > REMEMBERED:
+            kept.popitem(last=False)

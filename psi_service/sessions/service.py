@@ -1,0 +1,169 @@
+"""All sessions of the node: starting them, answering them, settling them, ending them when the node stops."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import defaultdict
+from collections.abc import Sequence
+
+import structlog
+
+from psi_core.agreement.agreement import Agreement
+from psi_core.errors import Conflict, InputError, NotFound, PsiError
+from psi_core.identity.card import Card
+from psi_core.session.opening import Direction, Reveal
+from psi_service.sessions import views
+from psi_service.sessions.books import Desk
+from psi_service.sessions.conversation import Conversation
+from psi_service.sessions.ending import Ending
+from psi_service.sessions.freezer import Freezer
+from psi_service.sessions.initiator import Initiator, Plan
+from psi_service.sessions.progress import Phase, Progress, Watch
+from psi_service.sessions.running import Running
+from psi_service.sessions.settling import Settling
+from psi_service.sessions.surroundings import Dialled, Surroundings
+
+log = structlog.get_logger()
+
+
+class SessionService:
+    """The room's one door for people and jobs; incoming streams come through `IncomingSessions`."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        around: Surroundings,
+        freezer: Freezer,
+        running: Running,
+        *,
+        watch: Watch | None = None,
+    ) -> None:
+        self._desk = desk
+        self._around = around
+        self._running = running
+        self._initiator = Initiator(desk, around, freezer)
+        self._settling = Settling(desk, around)
+        self._ending = Ending(desk)
+        self._dialling: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._watch = watch
+
+    async def start(
+        self,
+        lab: str,
+        *,
+        agreement: str,
+        direction: Direction,
+        reveal: Reveal = "items",
+        match_keys: Sequence[str] | None = None,
+        engine: str = "openmined",
+    ) -> str:
+        """Start a session with a pinned lab in the background and return its id (16 bytes in hex).
+
+        `agreement` is the text hash in hex; without `match_keys` every agreed one gets a lane. Raises NotFound,
+        InputError, Conflict (too many sessions, or the node is stopping) or NodeRefusing before anything begins.
+        """
+        self._desk.log.check()
+        peer = self._around.card_of(lab)
+        terms = await self._around.agreement_of(bytes.fromhex(agreement))
+        terms.other(self._desk.lab)
+        plan = self._plan(terms, direction, reveal, match_keys, engine)
+        progress = Progress(plan.session_id, self._watch)
+        self._running.start(plan.session_id, progress, self._run(plan, peer, progress))
+        return plan.session_id
+
+    async def wait(self, session_id: str) -> views.SessionView:
+        """Wait until a session that was started here is over; its error, if it never became an Offer, is raised."""
+        await self._running.wait(session_id)
+        return await self.get(session_id)
+
+    async def get(self, session_id: str) -> views.SessionView:
+        """One session, with where it stands. Raises NotFound, or the error of one that never became an Offer."""
+        progress = self._running.progress(session_id)
+        try:
+            view = await self._desk.store.query(lambda db: views.one(db, session_id, self._desk.lab))
+        except NotFound:
+            if progress is None:
+                raise
+            self._running.raise_failure(session_id)
+            raise Conflict(f"session {session_id} has not made its offer yet; ask again") from None
+        return view if progress is None else view.with_progress(progress)
+
+    async def list(self, peer: str | None = None, limit: int = 50) -> list[views.SessionView]:
+        """The newest sessions first."""
+        found = await self._desk.store.query(lambda db: views.newest(db, self._desk.lab, peer, limit))
+        live = ((view, self._running.progress(view.session_id)) for view in found)
+        return [view if progress is None else view.with_progress(progress) for view, progress in live]
+
+    def phase(self, session_id: str) -> Progress | None:
+        """Where a session stands that runs, or ran since the node started; None for any other."""
+        return self._running.progress(session_id)
+
+    async def settle(self, lab: str) -> None:
+        """Bring every unfinished session with `lab` to its end, with the peer's help.
+
+        Raises PeerError when the peer cannot be asked, VerificationError when what it shows does not verify.
+        """
+        connection = await self._around.dial(lab)
+        try:
+            await self._settle_over(connection, self._around.card_of(lab))
+        finally:
+            await connection.close()
+
+    async def settle_all(self, labs: Sequence[str]) -> None:
+        """At start: abort what can never be completed, then ask every peer. One that is away is asked later."""
+        await self._ending.abort_hopeless()
+        for lab in labs:
+            try:
+                await self.settle(lab)
+            except PsiError as fault:
+                log.warning("unsettled sessions remain", peer=lab, code=fault.code, reason=str(fault))
+
+    def _plan(
+        self,
+        agreement: Agreement,
+        direction: Direction,
+        reveal: Reveal,
+        match_keys: Sequence[str] | None,
+        engine: str,
+    ) -> Plan:
+        if engine not in self._around.engines:
+            raise InputError(
+                f"this node has no such engine; it has {', '.join(sorted(self._around.engines))}"
+            )
+        agreed = tuple(terms.match_key for terms in agreement.match_keys)
+        chosen = tuple(dict.fromkeys(match_keys)) if match_keys else agreed
+        unknown = [name for name in chosen if name not in agreed]
+        if unknown:
+            raise InputError(f"match key not agreed: {', '.join(unknown)}. Agreed are {', '.join(agreed)}.")
+        return Plan(secrets.token_hex(16), agreement, direction, reveal, chosen, engine)
+
+    async def _run(self, plan: Plan, peer: Card, progress: Progress) -> None:
+        """One session of ours to its end; one at a time towards each peer, and only when there is a place."""
+        async with self._dialling[peer.lab], self._running.place():
+            progress.enter(Phase.SETTLING)
+            await self._dial(plan, peer, progress)
+
+    async def _dial(self, plan: Plan, peer: Card, progress: Progress) -> None:
+        connection = await self._around.dial(peer.lab)
+        try:
+            await self._settle_over(connection, peer)
+            stream = connection.run()
+            conversation = Conversation(
+                stream, idle_seconds=self._around.limits.idle_seconds, peer=peer.document_verifier
+            )
+            await self._ending.guarded(
+                plan.session_id,
+                conversation,
+                self._initiator.run(plan, peer, conversation, progress),
+                seconds=self._around.limits.session_seconds,
+            )
+            await stream.close()
+        finally:
+            await connection.close()
+
+    async def _settle_over(self, connection: Dialled, peer: Card) -> None:
+        for session_id in await self._settling.to_settle(peer.lab):
+            if not self._running.is_running(session_id):
+                state = await self._settling.settle(session_id, peer, connection)
+                log.info("session settled", session=session_id, peer=peer.lab, state=state)
