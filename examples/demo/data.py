@@ -37,7 +37,7 @@ PLANTED: tuple[tuple[tuple[str, ...], int], ...] = (
     (("ip+user_agent",), 60),
     (MATCH_KEYS, 12),
 )
-TWINS = 20  # operators with a second account at one lab, paid with the same card
+CREWS = 20  # operators with several accounts at one lab, all paid with one card that the other lab knows too
 LOOK_ALIKES = 100  # pairs of each sort
 
 # Rows that every import must refuse; each hangs on an actor that has good rows too.
@@ -94,8 +94,8 @@ def make_world(seed: int = SEED) -> World:
     for match_keys, operators in PLANTED:
         for _ in range(operators):
             _plant(actors, values, match_keys)
-    for lab in random.choices(LABS, k=TWINS):
-        _plant_twin(actors, values, lab)
+    for lab in random.choices(LABS, k=CREWS):
+        _plant_crew(actors, values, lab)
     for look_alike in _LOOK_ALIKES:
         for _ in range(LOOK_ALIKES):
             for lab, pairs in zip(LABS, look_alike(values), strict=True):
@@ -135,10 +135,11 @@ def _plant(actors: dict[str, list[_Actor]], values: Values, match_keys: Sequence
         actors[lab].append(_Actor(list(shared), set(match_keys)))
 
 
-def _plant_twin(actors: dict[str, list[_Actor]], values: Values, lab: str) -> None:
+def _plant_crew(actors: dict[str, list[_Actor]], values: Values, lab: str) -> None:
     _plant(actors, values, ("card",))
     first = actors[lab][-1]
-    actors[lab].append(_Actor(list(first.values), set(first.shares)))
+    for _ in range(values.random.choice((1, 1, 2, 4))):
+        actors[lab].append(_Actor(list(first.values), set(first.shares)))
 
 
 def _one_exit_two_browsers(values: Values) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:

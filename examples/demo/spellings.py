@@ -20,8 +20,9 @@ def typed(random: Random, kind: str, value: str) -> tuple[str, str]:
 
     An address may be written under the kind `ip`, which the import resolves to ipv4 or ipv6.
     """
-    if kind.startswith("ipv"):
-        return "ip", random.choice((value, f" {value}", exploded(value).upper()))
+    if kind in ("ipv4", "ipv6"):
+        other = f"::ffff:{value}" if kind == "ipv4" else exploded(value).upper()
+        return "ip", random.choice((value, f" {value}", other))
     return kind, random.choice(_WAYS[kind])(random, value)
 
 

@@ -1,8 +1,7 @@
 """Made-up values: mail addresses, cards, bank accounts, devices, network addresses, browsers.
 
 Everything comes from one seeded generator. Domains and networks are real (see public_lists); persons and
-payments are not: cards start with numbers that payment providers keep for tests, banks have codes that no bank
-has.
+payments are not: cards start with numbers that payment providers keep for tests, and the banks do not exist.
 """
 
 from __future__ import annotations
@@ -109,5 +108,5 @@ class Values:
 
 
 def exploded(address: str) -> str:
-    """The long spelling of an IPv6 address; an IPv4 address has one spelling."""
-    return ipaddress.ip_address(address).exploded
+    """The long spelling of an IPv6 address."""
+    return ipaddress.IPv6Address(address).exploded
