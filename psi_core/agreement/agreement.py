@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from psi_core.errors import InvalidText, NotFound
 from psi_core.identity.instant import moment
-from psi_core.kinds.match_key import MatchKey
+from psi_core.kinds.match_key import MatchKey, stored_kinds
+from psi_core.kinds.registry import KINDS
 from psi_core.log.signed_text import Count, Hex16, Hex32, Instant, LabName, ShortText, SignedText
 
 SMALL_BUDGET = 100_000
@@ -44,12 +45,11 @@ class MatchKeyTerms(BaseModel):
 
     @model_validator(mode="after")
     def _checked(self) -> Self:
-        key = MatchKey.parse(self.match_key)
-        if key.low_entropy and self.evaluations_per_period > SMALL_BUDGET:
+        if _can_be_enumerated(MatchKey.parse(self.match_key)) and self.evaluations_per_period > SMALL_BUDGET:
             raise InvalidText(
-                f"match key {self.match_key}: its values can be enumerated, so alone it may have at most "
+                f"match key {self.match_key}: its values can be enumerated, so it may have at most "
                 f"{SMALL_BUDGET:,} evaluations a period, not {self.evaluations_per_period:,}. "
-                "Lower evaluations_per_period, or join it with another kind."
+                "Lower evaluations_per_period, or join it with an independent kind."
             )
         return self
 
@@ -153,6 +153,12 @@ class Revocation(SignedText):
     lab: LabName
     reason: ShortText
     created: Instant
+
+
+def _can_be_enumerated(key: MatchKey) -> bool:
+    """Of low entropy, alone or joined only with kinds that follow from it: `ipv4+ip_prefix` is ipv4 again."""
+    kinds = [KINDS[kind] for named in key.kinds for kind in stored_kinds(named)]
+    return len({kind.family for kind in kinds}) == 1 and any(kind.low_entropy for kind in kinds)
 
 
 def _ascending(names: tuple[str, ...]) -> bool:

@@ -16,6 +16,7 @@ from cryptography.exceptions import InvalidSignature as LibraryInvalidSignature
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from psi_core.errors import InvalidCertificate
@@ -46,6 +47,17 @@ _KEY_USAGE = x509.KeyUsage(
 _EXTENDED_KEY_USAGE = x509.ExtendedKeyUsage(
     [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
 )
+_FAULTS = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+    CryptographyDeprecationWarning,
+)
+"""What the library raises on certificates that are malformed or beyond it (few of them are ValueErrors)."""
+
 _BASIC_CONSTRAINTS = x509.BasicConstraints(ca=False, path_length=None)
 
 
@@ -91,7 +103,7 @@ def check_shape(der: bytes, lab: str) -> None:
         _check_key_and_signature(certificate)
         _check_names(certificate, lab)
         _check_extensions(certificate, lab)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as fault:
+    except _FAULTS as fault:
         raise _wrong("a part of it does not parse") from fault
     if certificate.not_valid_after_utc - certificate.not_valid_before_utc > VALIDITY:
         raise _wrong("it is valid for longer than ten years")
@@ -103,7 +115,7 @@ def check_key(key_pem: bytes, certificate_pem: bytes) -> None:
         key = serialization.load_pem_private_key(key_pem, password=None)
         certificate = x509.load_pem_x509_certificate(certificate_pem)
         matches = key.public_key() == certificate.public_key()
-    except (ValueError, TypeError, UnsupportedAlgorithm) as fault:
+    except _FAULTS as fault:
         raise InvalidCertificate("the TLS key or its certificate is not PEM; restore both files") from fault
     if not matches:
         raise InvalidCertificate("the TLS key is not the certificate's; restore both files together")
@@ -118,7 +130,7 @@ def der_of_pem(pem: bytes) -> bytes:
     """The DER bytes of one PEM certificate; raises InvalidCertificate."""
     try:
         certificate = x509.load_pem_x509_certificate(pem)
-    except ValueError as fault:
+    except _FAULTS as fault:
         raise InvalidCertificate("not one PEM certificate") from fault
     return certificate.public_bytes(serialization.Encoding.DER)
 
@@ -144,11 +156,14 @@ def _parsed(der: bytes) -> x509.Certificate:
     try:
         certificate = x509.load_der_x509_certificate(der)
         canonical = certificate.public_bytes(serialization.Encoding.DER)
-    except ValueError as fault:
+    except _FAULTS as fault:
         raise _wrong("it is not one DER certificate") from fault
-    # The pin is a hash of these bytes, so no second spelling of one certificate may exist.
-    if canonical != der or certificate.version is not x509.Version.v3:
-        raise _wrong("it is not a version 3 certificate in DER")
+    # The pin is a hash of these bytes, so a certificate may have no second spelling. The library keeps the
+    # signature's count of unused bits, which has to be 0, as it finds it.
+    if canonical != der or not der.endswith(b"\x00" + certificate.signature):
+        raise _wrong("it is not written in DER")
+    if certificate.version is not x509.Version.v3 or certificate.serial_number <= 0:
+        raise _wrong("it is not of version 3 with a positive serial number")
     return certificate
 
 
