@@ -87,4 +87,4 @@ def _first_entries(db: Database, log: NodeLog, keys: NodeKeys, card: OwnCard) ->
         "sealing": keys.sealing.public.hex(),
     }
     log.append(db, EntryKind.KEY, public)
-    log.append(db, EntryKind.CARD, {"card": card.note.decode()})
+    log.append(db, EntryKind.CARD, {"note": card.note.decode()})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from psi_core.errors import InvalidConfiguration
 from psi_core.identity.card import Card
@@ -22,11 +22,15 @@ class OwnCard(NamedTuple):
     card: Card
     note: bytes
 
+    @classmethod
+    def read(cls, note: bytes) -> Self:
+        """Read a card; raises what Card.read raises."""
+        return cls(Card.read(note), note)
+
 
 def make_card(settings: Settings, keys: NodeKeys, now: datetime) -> OwnCard:
     """A card with the address that the settings advertise. Raises InvalidText."""
-    note = keys.card(settings.lab, settings.advertised, now)
-    return OwnCard(Card.read(note), note)
+    return OwnCard.read(keys.card(settings.lab, settings.advertised, now))
 
 
 def write_card(data_dir: Path, own: OwnCard) -> None:

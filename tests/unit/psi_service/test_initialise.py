@@ -43,7 +43,7 @@ async def test_a_new_node_is_whole(tmp_path: Path) -> None:
         log.check()
         entries = [json.loads(entry) for entry in await log.entries(0, 10)]
         assert [entry["kind"] for entry in entries] == ["key", "card", "admin"]
-        assert Card.read(entries[1]["body"]["card"].encode()) == card.card
+        assert Card.read(entries[1]["body"]["note"].encode()) == card.card
         profile = Profile.load(made.profile)
         token = await Tokens(store, log, clock).check(profile.token.get_secret_value())
     assert token.role is Role.OPERATOR

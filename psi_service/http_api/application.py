@@ -1,0 +1,37 @@
+"""The admin port's application: every room's routes, behind one guard, with one form of error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fastapi import FastAPI
+
+from psi_service.http_api import log, peers, problems, sessions, tokens
+from psi_service.http_api.answers import DescribedApi
+from psi_service.http_api.guard import Guard
+from psi_service.http_api.services import Services
+
+STREAMED_PATHS = ("/v1/imports",)
+_ROOMS = (peers.router, sessions.router, log.router, tokens.router)
+_DESCRIPTION = """
+What a lab's own people and programs ask their node to do. Send `Authorization: Bearer` with a token of the node.
+Every error is `application/problem+json` with a stable `code`.
+"""
+
+
+def build_api(services: Services, names: Iterable[str], max_import_bytes: int) -> FastAPI:
+    """The application. `names` are the values of Host that it answers to (guard.names_of)."""
+    app = DescribedApi(
+        title="psi node",
+        version=services.version,
+        description=_DESCRIPTION,
+        openapi_url="/v1/openapi.json",
+        docs_url=None,  # FastAPI's pages load scripts from other hosts
+        redoc_url=None,
+    )
+    app.state.services = services
+    problems.install(app)
+    for room in _ROOMS:
+        app.include_router(room)
+    app.add_middleware(Guard, names=frozenset(names), streams=STREAMED_PATHS, stream_limit=max_import_bytes)
+    return app

@@ -1,0 +1,148 @@
+"""`/v1/sessions`: `psi match` starts one here and follows it; `psi sessions` looks back."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Path, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from psi_core.agreement.agreement import Agreement
+from psi_core.errors import (
+    Conflict,
+    NodeRefusing,
+    NotFound,
+    PeerError,
+    PeerUnreachable,
+    ProtocolFault,
+    Refused,
+    SessionError,
+)
+from psi_core.log.signed_text import Hex16, LabName
+from psi_core.session.opening import Direction, Reveal
+from psi_service.http_api.access import ANALYST
+from psi_service.http_api.answers import answers
+from psi_service.http_api.services import Services, services_of
+from psi_service.sessions.views import SessionView
+
+router = APIRouter(prefix="/v1/sessions", tags=["sessions"], dependencies=[Depends(ANALYST)])
+Node = Annotated[Services, Depends(services_of)]
+SessionId = Annotated[
+    Hex16, Path(description="16 bytes in hex.", examples=["8f0c3d5ee1f94c52a0f2a4f1b6d3c7e9"])
+]
+
+MAX_WAIT_SECONDS = 30
+
+_LANE = {"match_key": "email", "engine": "openmined", "own_size": 5120, "peer_size": 5120, "matched": 211}
+_SESSION = {
+    "session_id": "8f0c3d5ee1f94c52a0f2a4f1b6d3c7e9",
+    "agreement": "7f3a" * 16,
+    "peer": "lab-b.example",
+    "role": "initiator",
+    "state": "complete",
+    "direction": "both",
+    "reveal": "items",
+    "period": 3,
+    "counter": 12,
+    "started": "2026-11-24T09:30:00Z",
+    "finished": "2026-11-24T09:30:04Z",
+    "reason": None,
+    "late": False,
+    "lanes": [_LANE],
+    "actors": 211,
+    "new_actors": 9,
+}
+_FAULTS = (NotFound, Conflict, Refused, PeerError, PeerUnreachable, ProtocolFault, SessionError, NodeRefusing)
+
+
+class SessionRequest(BaseModel):
+    """What to match, and with whom."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"lab": "lab-b.example"}})
+
+    lab: LabName = Field(description="The pinned lab to match with.")
+    agreement: str | None = Field(
+        None,
+        description="The agreement's hash, or its beginning; left out: the only one in force with that lab.",
+    )
+    direction: Direction | None = Field(
+        None, description="Who learns; left out: everyone whom the agreement lets learn."
+    )
+    reveal: Reveal = "items"
+    match_keys: list[str] | None = Field(
+        None, min_length=1, max_length=16, description="Lanes to run; left out: every agreed match key."
+    )
+    engine: Literal["openmined"] = "openmined"
+
+
+class Started(BaseModel):
+    """A session that has begun."""
+
+    session_id: Hex16
+
+
+@router.post(
+    "",
+    status_code=202,
+    summary="Start a session",
+    responses=answers(
+        "It runs in the background; follow it by its id.",
+        {"session_id": _SESSION["session_id"]},
+        *_FAULTS,
+        status=202,
+    ),
+)
+async def start(node: Node, request: SessionRequest) -> Started:
+    """Dial a pinned lab under an agreement in force, one lane for each match key."""
+    agreement = await node.agreements.in_force(request.lab, request.agreement)
+    session_id = await node.sessions.start(
+        request.lab,
+        agreement=agreement.hash().hex(),
+        direction=request.direction or widest(agreement, node.lab),
+        reveal=request.reveal,
+        match_keys=request.match_keys,
+        engine=request.engine,
+    )
+    return Started(session_id=session_id)
+
+
+@router.get("", summary="Sessions, newest first", responses=answers("The newest sessions.", [_SESSION]))
+async def list_sessions(
+    node: Node, peer: LabName | None = None, limit: Annotated[int, Query(ge=1, le=500)] = 50
+) -> list[SessionView]:
+    """Sessions of either role, with one peer or all."""
+    return await node.sessions.list(peer=peer, limit=limit)
+
+
+@router.get("/{session_id}", summary="One session", responses=answers("Where it stands.", _SESSION, *_FAULTS))
+async def show(node: Node, session_id: SessionId) -> SessionView:
+    """Phase, sizes, bytes; what it matched, once the record has both signatures."""
+    return await node.sessions.get(session_id)
+
+
+@router.post(
+    "/{session_id}/wait",
+    summary="Wait for a session",
+    responses=answers("Where it stands.", _SESSION, *_FAULTS),
+)
+async def wait(
+    node: Node,
+    session_id: SessionId,
+    seconds: Annotated[float, Query(gt=0, le=MAX_WAIT_SECONDS)] = MAX_WAIT_SECONDS,
+) -> SessionView:
+    """Answer when the session has ended, or after `seconds`, whichever comes first."""
+    waiting = asyncio.ensure_future(node.sessions.wait(session_id))
+    try:
+        return await asyncio.wait_for(asyncio.shield(waiting), seconds)
+    except TimeoutError:
+        return await node.sessions.get(session_id)
+    finally:
+        waiting.cancel()
+
+
+def widest(agreement: Agreement, own_lab: str) -> Direction:
+    """The direction in which everyone learns who may, seen from us as the initiator."""
+    if len(agreement.learns) > 1:
+        return "both"
+    return "initiator" if own_lab in agreement.learns else "responder"

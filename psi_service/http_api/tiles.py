@@ -1,0 +1,42 @@
+"""The node's log as c2sp.org/tlog-tiles files, read from the store one at a time."""
+
+from __future__ import annotations
+
+import re
+
+from sqlite_utils import Database
+
+from psi_core.errors import NotFound
+from psi_core.log.tiles import TILE_HEIGHT, TILE_WIDTH, encode_bundle, entries_path, tile_path
+from psi_service.log.stored_tree import node_reader, read_entry, stored_size
+
+_FILE = re.compile(
+    r"tile/(?P<level>entries|[0-9]{1,2})/(?P<index>(x[0-9]{3}/){0,5}[0-9]{3})(\.p/(?P<width>[1-9][0-9]{0,2}))?"
+)
+
+
+def read_tile(db: Database, path: str) -> bytes:
+    """The content of a hash tile or entry bundle by its path, whole or partial.
+
+    Raises NotFound when the path is not spelled as the specification does, or names more than the log has.
+    """
+    found = _FILE.fullmatch(path)
+    if found is None:
+        raise NotFound("the log has no such file; its paths are those of c2sp.org/tlog-tiles")
+    width = int(found["width"] or TILE_WIDTH)
+    start = int(re.sub("[x/]", "", found["index"])) * TILE_WIDTH
+    if found["level"] == "entries":
+        _check(
+            path, entries_path(start // TILE_WIDTH, min(width, TILE_WIDTH)), start + width, stored_size(db)
+        )
+        return encode_bundle([read_entry(db, start + each) for each in range(width)])
+    level = int(found["level"])
+    spelled = tile_path(min(level, 63), start // TILE_WIDTH, min(width, TILE_WIDTH))
+    _check(path, spelled, start + width, stored_size(db) >> (TILE_HEIGHT * level))
+    read = node_reader(db)
+    return b"".join(read(TILE_HEIGHT * level, start + each) for each in range(width))
+
+
+def _check(path: str, spelled: str, end: int, there: int) -> None:
+    if path != spelled or end > there:
+        raise NotFound("the log has no such file; the checkpoint says how many entries it has")
