@@ -32,13 +32,13 @@ def clean_reference(text: str) -> str:
 
 
 def seal_reference(data_key: bytes, reference: str) -> tuple[bytes, bytes]:
-    """(lookup, sealed) of a clean reference: 32 bytes to find the actor by, and what `open_reference` opens."""
+    """(lookup, sealed) of a clean reference: 32 bytes to find the actor by, and what is opened for display."""
     lookup = sealing.lookup(data_key, reference)
     return lookup, sealing.seal(data_key, reference.encode(), _LABEL + lookup)
 
 
 def open_reference(data_key: bytes, lookup: bytes, sealed: bytes) -> str:
-    """The reference, for display. Raises StoreError when it was sealed under another key or for another actor."""
+    """The reference, for display. Raises StoreError when sealed under another key or for another actor."""
     return sealing.open(data_key, sealed, _LABEL + lookup).decode()
 
 
