@@ -6,13 +6,12 @@ from collections.abc import Iterable
 
 from fastapi import FastAPI
 
-from psi_service.http_api import log, peers, problems, sessions, tokens
+from psi_service.http_api import consortium, imports, log, peers, problems, sessions, tokens
 from psi_service.http_api.answers import DescribedApi
 from psi_service.http_api.guard import Guard
 from psi_service.http_api.services import Services
 
-STREAMED_PATHS = ("/v1/imports",)
-_ROOMS = (peers.router, sessions.router, log.router, tokens.router)
+_ROOMS = (imports.router, peers.router, consortium.router, sessions.router, log.router, tokens.router)
 _DESCRIPTION = """
 What a lab's own people and programs ask their node to do. Send `Authorization: Bearer` with a token of the node.
 Every error is `application/problem+json` with a stable `code`.
@@ -33,5 +32,5 @@ def build_api(services: Services, names: Iterable[str], max_import_bytes: int) -
     problems.install(app)
     for room in _ROOMS:
         app.include_router(room)
-    app.add_middleware(Guard, names=frozenset(names), streams=STREAMED_PATHS, stream_limit=max_import_bytes)
+    app.add_middleware(Guard, names=frozenset(names), streams=(imports.PATH,), stream_limit=max_import_bytes)
     return app

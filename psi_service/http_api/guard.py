@@ -7,13 +7,14 @@ itself. There is no cookie and no CORS header anywhere, so a foreign page could 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from psi_core.errors import AccessDenied
+from psi_core.errors import AccessDenied, StoreError
 from psi_service.address import Address
 from psi_service.http_api import problems
 
@@ -55,6 +56,14 @@ class Guard:
             await self._app(scope, _limited(receive, Headers(scope=scope), limit), sending)
         except AccessDenied as error:
             await problems.answer(error)(scope, receive, send)
+        except asyncio.CancelledError:
+            # Only the server's own stop cancels a request, when it has waited long enough.
+            if (task := asyncio.current_task()) is not None:
+                task.uncancel()
+            if not started:
+                await problems.answer(StoreError("the node is stopping; ask again later"))(
+                    scope, receive, send
+                )
         except Exception as error:  # noqa: BLE001 -- the edge: what nobody foresaw ends here, unread by the caller
             response = problems.unexpected(scope["path"], error)
             if not started:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from psi_service.agreements.service import AgreementService
     from psi_service.clock import Clock
     from psi_service.consortium.service import ConsortiumService
+    from psi_service.hand_over import Deliver
     from psi_service.imports.importer import Importer
     from psi_service.log.node_log import NodeLog
     from psi_service.matches.service import MatchService
@@ -37,6 +38,7 @@ class Services:
     actors: ActorQueries
     peers: PeerDirectory
     probe: PeerProbe
+    deliver: Deliver
     consortium: ConsortiumService
     agreements: AgreementService
     sessions: SessionService

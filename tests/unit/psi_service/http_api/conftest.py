@@ -86,6 +86,7 @@ def api(tmp_path: Path) -> Iterator[Api]:
             actors=untouched,
             peers=PeerDirectory("lab-a.example", store, log, PinBoard(), OpenCalls(), clock),
             probe=untouched,
+            deliver=untouched,
             consortium=untouched,
             agreements=untouched,
             sessions=untouched,

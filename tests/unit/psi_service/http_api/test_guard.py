@@ -83,7 +83,7 @@ async def test_no_host_and_two_hosts_are_refused() -> None:
 
 async def _status(headers: list[tuple[bytes, bytes]]) -> int:
     """Call the application as a server would, with headers that no client library would send."""
-    scope = {
+    scope: dict[str, Any] = {
         "type": "http",
         "method": "GET",
         "path": "/",
