@@ -1,0 +1,50 @@
+"""From folders and keys to a report. Everything in the folders is hostile until a claim says otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+from pathlib import Path
+
+from psi_client.audit.finding import Finding
+from psi_client.audit.folder import LogFolder
+from psi_client.audit.one_log import ONE_LOG
+from psi_client.audit.reading import read_log
+from psi_client.audit.report import Claim, Report
+from psi_client.audit.two_logs import TWO_LOGS
+from psi_core.errors import InvalidConfiguration
+from psi_core.log.key import Verifier
+
+MAX_FOLDERS = 16
+
+
+class Auditor:
+    """Checks exported logs against `verifiers`: log keys, and for the records also the labs' document keys."""
+
+    def __init__(self, verifiers: Sequence[Verifier]) -> None:
+        self._verifiers = tuple(verifiers)
+
+    def verify(self, folders: Sequence[Path]) -> Report:
+        """Look at 1 to 16 exported logs: every claim about one log, then every claim about each two of them.
+
+        A folder that is damaged or made up yields broken claims and no error; `Report.check` raises. Raises
+        InvalidConfiguration for folders that are no folders, or the same one twice.
+        """
+        if not 1 <= len(folders) <= MAX_FOLDERS:
+            raise InvalidConfiguration(f"name 1 to {MAX_FOLDERS} folders with exported logs")
+        if len({folder.resolve() for folder in folders}) != len(folders):
+            raise InvalidConfiguration("the same folder is named twice: name each exported log once")
+        for folder in folders:
+            if not folder.is_dir():
+                raise InvalidConfiguration(
+                    f"{folder} is not a folder: name one that `psi-node log export` wrote"
+                )
+        logs = [read_log(LogFolder(folder), self._verifiers) for folder in folders]
+        claims = [_claim(name, (log.log,), look(log)) for log in logs for name, look in ONE_LOG.items()]
+        for one, two in combinations(logs, 2):
+            claims += [_claim(name, (one.log, two.log), look(one, two)) for name, look in TWO_LOGS.items()]
+        return Report(claims=tuple(claims))
+
+
+def _claim(name: str, logs: tuple[str, ...], finding: Finding) -> Claim:
+    return Claim(name=name, logs=logs, state=finding.state, words=finding.words, entries=finding.entries)

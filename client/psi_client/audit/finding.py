@@ -1,0 +1,23 @@
+"""What a claim's function returns: state, words, and the entries that show it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from psi_client.audit.facts import MAX_SHOWN
+from psi_client.audit.report import Place, State
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a claim came to: its state, a sentence, and at most 16 entries that show it."""
+
+    state: State
+    words: str
+    entries: tuple[Place, ...] = ()
+
+
+def first_places(places: Iterable[Place]) -> tuple[Place, ...]:
+    """Return the first 16 places, ordered by log and position."""
+    return tuple(sorted(places, key=lambda place: (place.log, place.position))[:MAX_SHOWN])

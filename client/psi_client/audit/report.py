@@ -1,0 +1,69 @@
+"""What an audit says: claims, each proven, broken or not provable, with the entries that show it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+from psi_core.errors import VerificationError
+
+
+class State(StrEnum):
+    """`not provable` means that the folders and keys at hand do not suffice, never that all is well."""
+
+    PROVEN = "proven"
+    BROKEN = "broken"
+    NOT_PROVABLE = "not provable"
+
+
+class Place(BaseModel):
+    """One entry of one log: the log's origin and the position, from 0."""
+
+    model_config = ConfigDict(frozen=True)
+
+    log: str
+    position: int
+
+
+class Claim(BaseModel):
+    """One claim: a stable name, the logs it speaks of, its state, a sentence, and at most 16 entries at fault."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    logs: tuple[str, ...]
+    state: State
+    words: str
+    entries: tuple[Place, ...] = ()
+
+
+class Report(BaseModel):
+    """Every claim that was looked at, in the order of the claim tables."""
+
+    model_config = ConfigDict(frozen=True)
+
+    claims: tuple[Claim, ...]
+
+    def count(self, state: State) -> int:
+        """Return how many claims are in `state`."""
+        return sum(claim.state is state for claim in self.claims)
+
+    def check(self) -> None:
+        """Raise VerificationError when a claim is broken, or one that every audit must prove is not proven."""
+        for claim in self.claims:
+            if claim.state is State.BROKEN or (claim.name in NEEDED and claim.state is not State.PROVEN):
+                raise VerificationError(
+                    f"{', '.join(claim.logs)}: {claim.name} is {claim.state}: {claim.words}"
+                )
+
+
+NEEDED = frozenset(
+    {
+        "checkpoint signed",
+        "entries unmodified and in order",
+        "tree root matches signed checkpoint",
+        "entries well-formed",
+    }
+)
+"""Without these an export says nothing: they must be proven for every log."""
