@@ -70,7 +70,7 @@ class Ending:
         row = await self._row(session_id)
         if row is None or row["state"] not in ("offered", "open", "pending"):
             return
-        if _settleable(row, self._desk.lab) and _says_nothing(fault):
+        if _left_to_settle(row, self._desk.lab, fault):
             log.info("session left to be settled", session=session_id, reason=str(fault))
             return
         note = await self._abort(row, fault)
@@ -91,9 +91,17 @@ class Ending:
             return b""
 
 
-def _says_nothing(fault: PsiError) -> bool:
-    """Whether the fault only cut the session off, and nobody did wrong or said that it is over."""
-    return isinstance(fault, PeerUnreachable) or (isinstance(fault, SessionAborted) and not fault.note)
+def _left_to_settle(row: dict[str, Any], own_lab: str, fault: PsiError) -> bool:
+    """Whether Settle is to decide.
+
+    A pending first signer has signed, so only the peer's word ends the session: the peer may have signed too. A
+    second signer that can rebuild the record waits only when it was cut off, and nobody did wrong.
+    """
+    told = isinstance(fault, SessionAborted) and bool(fault.note)
+    if row["state"] == "pending":
+        return not told
+    cut_off = isinstance(fault, PeerUnreachable) or (isinstance(fault, SessionAborted) and not told)
+    return cut_off and _settleable(row, own_lab)
 
 
 def _settleable(row: dict[str, Any], own_lab: str) -> bool:

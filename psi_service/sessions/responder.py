@@ -65,7 +65,7 @@ class Responder:
             session, accept_note = await self._accept(offer, note, peer, progress)
         except Refused as refusal:
             await self.refuse(offer, note, refusal, conversation)
-            raise Refused(refusal.rule, refusal.words) from None
+            raise Refused(refusal.rule, refusal.words, by=self._desk.lab) from None
         await conversation.send("accept", accept_note)
         progress.enter(Phase.ACCEPTED)
         await self._await_begin(session, conversation)

@@ -13,6 +13,7 @@ from psi_core.agreement.agreement import Agreement
 from psi_core.errors import Conflict, InputError, NotFound, PsiError
 from psi_core.identity.card import Card
 from psi_core.session.opening import Direction, Reveal
+from psi_core.wire.peers_pb2 import SettleReply, SettleRequest
 from psi_service.sessions import views
 from psi_service.sessions.books import Desk
 from psi_service.sessions.conversation import Conversation
@@ -109,6 +110,12 @@ class SessionService:
             await self._settle_over(connection, self._around.card_of(lab))
         finally:
             await connection.close()
+
+    async def answer_settle(self, lab: str, request: SettleRequest) -> SettleReply:
+        """A pinned peer asks what we hold of a session. Raises Conflict while that session still runs here."""
+        if self._running.is_running(request.session_id):
+            raise Conflict("this session is still running here; ask again when it has ended")
+        return await self._settling.answer(request, self._around.card_of(lab))
 
     async def settle_all(self, labs: Sequence[str]) -> None:
         """At start: abort what can never be completed, then ask every peer. One that is away is asked later."""

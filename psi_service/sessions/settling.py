@@ -83,13 +83,17 @@ class Settling:
         return Held(rows[0])
 
     async def to_settle(self, peer: str) -> list[str]:
-        """Sessions with `peer` that are unfinished, and the last finished one that we started, oldest first."""
+        """Sessions with `peer` to settle before the next Offer, oldest first.
+
+        These are the unfinished ones, and per agreement the last one that we started: the peer may not know yet
+        how it ended, and would refuse the next as `concurrent` or `previous`.
+        """
 
         def work(db: sqlite_utils.Database) -> list[tuple[str]]:
             return db.execute(
-                "SELECT session_id FROM sessions WHERE peer = ? AND (state IN ('offered', 'open', 'pending')"
-                " OR session_id = (SELECT session_id FROM sessions WHERE peer = ? AND initiator = ?"
-                " AND state IN ('complete', 'fault') ORDER BY counter DESC LIMIT 1)) ORDER BY rowid",
+                "SELECT session_id FROM sessions WHERE peer = ? AND (state IN ('offered', 'open', 'pending') OR"
+                " (initiator, counter) IN (SELECT initiator, max(counter) FROM sessions WHERE peer = ?"
+                " AND initiator = ? GROUP BY agreement)) ORDER BY rowid",
                 (peer, peer, self._desk.lab),
             ).fetchall()
 

@@ -1,0 +1,1 @@
+"""What sessions matched, as analysts see it."""
