@@ -1,0 +1,1 @@
+"""Agreements with other labs: proposed, accepted, in force, revoked."""

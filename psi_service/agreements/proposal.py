@@ -1,0 +1,80 @@
+"""What a lab proposes, with defaults for all that it leaves out, and the agreement's text that comes of it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from psi_core.agreement.agreement import Agreement
+from psi_core.identity.instant import instant, moment
+from psi_core.log import jcs
+from psi_core.log.signed_text import Hex16, Instant, LabName, ShortText
+
+DAY = 86_400
+VALID_DAYS = 365
+
+
+class ProposedMatchKey(BaseModel):
+    """A match key with its cap and budget, per lab that learns."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    match_key: str
+    max_size: int = Field(50_000, description="Most evaluations in one session.")
+    evaluations_per_period: int = Field(100_000, description="Most evaluations in one budget period.")
+
+
+class ProposedEngine(BaseModel):
+    """An engine that may run, in one variant."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    engine: str = "openmined"
+    variant: str = "semi-honest"
+
+
+class Proposal(BaseModel):
+    """Terms for one other lab. Whatever is left out takes its default here, and is in the signed text."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    lab: LabName = Field(description="The pinned lab to agree with.")
+    title: ShortText
+    match_keys: Annotated[tuple[ProposedMatchKey, ...], Field(min_length=1)]
+    learns: tuple[LabName, ...] | None = Field(None, description="Who may learn; left out: both labs.")
+    reveal: tuple[str, ...] = Field(("items",), description="items, count or both.")
+    engines: tuple[ProposedEngine, ...] = (ProposedEngine(),)
+    valid_from: Instant | None = Field(None, description="Left out: the beginning of today, UTC.")
+    valid_until: Instant | None = Field(None, description="Left out: 365 days after valid_from.")
+    period_start: Instant | None = Field(None, description="Left out: valid_from.")
+    period_seconds: int = Field(DAY, description="Length of a budget period.")
+    minimum_interval_seconds: int = Field(60, description="Least time between two sessions of one order.")
+    padding_bucket: int = Field(1024, description="Sizes are padded to multiples of this.")
+    late_abort_limit: int = Field(3, description="More sessions than this broken off late stop the peer.")
+
+
+def text_of(
+    proposal: Proposal, *, own_lab: str, profile: str, key_id: str, nonce: Hex16, now: datetime
+) -> Agreement:
+    """The agreement that `own_lab` proposes at `now`.
+
+    Raises InvalidText or InvalidMatchKey for terms that make no sense, naming the field.
+    """
+    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    labs = sorted([own_lab, proposal.lab])
+    valid_from = proposal.valid_from or instant(today)
+    fields = {
+        **proposal.model_dump(mode="json", exclude={"lab"}),
+        "labs": labs,
+        "learns": sorted(proposal.learns) if proposal.learns is not None else labs,
+        "valid_from": valid_from,
+        "valid_until": proposal.valid_until or instant(moment(valid_from) + timedelta(days=VALID_DAYS)),
+        "period_start": proposal.period_start or valid_from,
+        "profile": profile,
+        "consortium_key_id": key_id,
+        "created": instant(now),
+        "nonce": nonce,
+    }
+    return Agreement.from_text(f"{Agreement.TYPE}\n{jcs.encode(fields).decode()}\n")

@@ -1,0 +1,63 @@
+"""An agreement in words: all of it, for the person who is asked to accept it."""
+
+from __future__ import annotations
+
+from psi_core.agreement.agreement import Agreement, EngineTerms, MatchKeyTerms
+from psi_core.kinds.match_key import MatchKey
+
+_REVEAL = {
+    "items": "which of its own items matched",
+    "count": "how many of its items matched, not which",
+}
+_SECURITY = {
+    (
+        "openmined",
+        "semi-honest",
+    ): "both labs are trusted to follow the protocol; a peer could falsify results",
+    ("vole", "malicious"): "secure against a lab that does not follow the protocol",
+    ("vole", "semi-honest"): "both labs are trusted to follow the protocol",
+}
+
+
+def in_words(agreement: Agreement, own_lab: str) -> str:
+    """Every field of the text, in sentences, one a line; figures are grouped, times are UTC."""
+    peer = agreement.other(own_lab)
+    lines = [
+        f'Agreement {agreement.short_id} "{agreement.title}" between {own_lab} (this lab) and {peer}',
+        f"  text hash       {agreement.hash().hex()}",
+        f"  in force        from {agreement.valid_from} until {agreement.valid_until}, unless revoked",
+        f"  who learns      {' and '.join(agreement.learns)}",
+        f"  what is learnt  {'; or '.join(_REVEAL[reveal] for reveal in agreement.reveal)}",
+        *(_engine(terms) for terms in agreement.engines),
+        "  match keys      each lab that learns may test in one session / in one period:",
+        *(_match_key(agreement, terms) for terms in agreement.match_keys),
+        f"  budget period   {_duration(agreement.period_seconds)}, counted from {agreement.period_start}",
+        f"  interval        at least {_duration(agreement.minimum_interval_seconds)} between two sessions",
+        f"  padding         set sizes are shown in multiples of {agreement.padding_bucket:,}",
+        f"  broken off      more than {agreement.late_abort_limit:,} sessions broken off late stop further ones",
+        f"  normalisation   profile {agreement.profile}",
+        f"  consortium key  {agreement.consortium_key_id}",
+        f"  written         {agreement.created}, nonce {agreement.nonce}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _engine(terms: EngineTerms) -> str:
+    security = _SECURITY.get((terms.engine, terms.variant))
+    return f"  engine          {terms.engine}, {terms.variant}{f': {security}' if security else ''}"
+
+
+def _match_key(agreement: Agreement, terms: MatchKeyTerms) -> str:
+    runs = agreement.full_runs(terms.match_key)
+    guess = "; values can be enumerated" if MatchKey.parse(terms.match_key).low_entropy else ""
+    return (
+        f"    {terms.match_key:<24} {terms.max_size:>13,} / {terms.evaluations_per_period:,}"
+        f" ({runs:,} full {'run' if runs == 1 else 'runs'} a period{guess})"
+    )
+
+
+def _duration(seconds: int) -> str:
+    for unit, length in (("day", 86_400), ("hour", 3600), ("minute", 60)):
+        if seconds and seconds % length == 0:
+            return f"{seconds // length:,} {unit}{'' if seconds == length else 's'}"
+    return f"{seconds:,} seconds"
