@@ -11,7 +11,7 @@ from psi_service.actors.reference import seal_reference
 from psi_service.imports.attributes import Attributes
 from psi_service.imports.cells import Layout
 from psi_service.imports.raw_row import RawRow
-from psi_service.imports.report import MAX_DETAILS, Refusal
+from psi_service.imports.refusal import MAX_DETAILS, Refusal
 from psi_service.imports.rows import Row, read_row
 
 

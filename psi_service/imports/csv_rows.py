@@ -16,7 +16,7 @@ from psi_core.errors import InputError
 from psi_service.imports.columns import ColumnMap, CsvLayout
 from psi_service.imports.raw_row import RawRow
 
-MAX_RECORD = 1 << 20
+MAX_RECORD = 256 * 1024
 """Longest record in characters; one field has at most csv.field_size_limit(), 131,072."""
 
 _UNREADABLE = re.compile("[\x00\ud800-\udfff]")

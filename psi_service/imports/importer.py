@@ -25,7 +25,7 @@ from psi_service.imports.keeping import discard_staged, keep, move_staged, slice
 from psi_service.imports.pipeline import results, row_source
 from psi_service.imports.report import ImportProgress, ImportReport
 from psi_service.imports.tally import Tally
-from psi_service.imports.worker import ImportWorkers
+from psi_service.imports.worker_pool import ImportWorkers
 from psi_service.log.node_log import NodeLog
 from psi_service.store.database import Store
 

@@ -19,7 +19,7 @@ from psi_service.imports.columns import ColumnMap
 from psi_service.imports.csv_rows import CsvRows
 from psi_service.imports.json_lines import JsonLines
 from psi_service.imports.raw_row import RawRow
-from psi_service.imports.worker import ImportWorkers
+from psi_service.imports.worker_pool import ImportWorkers
 
 BATCH_ROWS = 2000
 BATCH_BYTES = 256 * 1024

@@ -15,7 +15,7 @@ from psi_service.imports.attributes import Attributes, check_order, read_attribu
 from psi_service.imports.cells import Layout, cells_of
 from psi_service.imports.columns import ACTOR, ATTRIBUTES, KIND, VALUE
 from psi_service.imports.raw_row import RawRow
-from psi_service.imports.report import Refusal
+from psi_service.imports.refusal import Refusal
 
 
 class Row(NamedTuple):

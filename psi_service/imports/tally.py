@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from psi_service.imports.batch import BatchResult
-from psi_service.imports.report import MAX_DETAILS, ImportProgress, ImportReport, Refusal, RefusedRow
+from psi_service.imports.refusal import MAX_DETAILS, Refusal
+from psi_service.imports.report import ImportProgress, ImportReport, RefusedRow
 
 
 @dataclass
