@@ -10,7 +10,7 @@ from datetime import datetime
 from psi_core.agreement.agreement import Agreement
 from psi_core.agreement.debit import receivers
 from psi_core.agreement.question import Question, Usage
-from psi_core.agreement.refusal import refused, shown
+from psi_core.agreement.refusal import listed, refused, shown
 from psi_core.errors import InvalidText, Refused
 
 
@@ -24,7 +24,7 @@ def match_key(question: Question, agreement: Agreement, usage: Usage, now: datet
                 agreement,
                 "match_key",
                 f"match key: {shown(name)} is not agreed",
-                f"Agreed are {', '.join(sorted(agreed))}.",
+                f"Agreed are {listed(sorted(agreed))}.",
             )
     if not asked or len(set(asked)) != len(asked):
         raise refused(

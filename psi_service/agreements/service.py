@@ -108,17 +108,20 @@ class AgreementService:
     async def accept(self, prefix: str, *, send: bool = True) -> AgreementView:
         """Sign a waiting proposal and send it back. The caller has shown it to a person, who said yes.
 
-        Raises NotFound; Conflict when it does not wait for this lab or does not fit this node;
-        InvalidSignature when the peer's card has changed since; NodeRefusing.
+        One that is in force already is only sent again. Raises NotFound; Conflict when it does not wait for
+        this lab or does not fit this node; InvalidSignature when the peer's card has changed since;
+        NodeRefusing.
         """
         row = await self._named(prefix)
+        if row.state == "in_force":
+            return await self._sent(row, send)
+        _check_waiting(row)
         agreement = Agreement.open(row.note, self._card_of(row.peer).document_verifier)
         await self._check_fits(agreement)
 
         def work(db: Database) -> Row:
             waiting = rows.named(db, row.hash.hex())
-            if waiting.state != "waiting":
-                raise Conflict(f"agreement {agreement.short_id}: {_CANNOT_ACCEPT[waiting.state]}")
+            _check_waiting(waiting)
             own = self._keys.document.sign(agreement.text())
             both = Note.parse(waiting.note).with_signature(own).render()
             log_agreement(self._log, db, "accepted", agreement, both, row.peer)
@@ -205,6 +208,11 @@ class AgreementService:
             return row.view()
         handed = await hand_over(self._deliver, row.peer, row.revocation or row.note)
         return row.view(handed.state, handed.fault)
+
+
+def _check_waiting(row: Row) -> None:
+    if row.state != "waiting":
+        raise Conflict(f"agreement {row.terms.short_id}: {_CANNOT_ACCEPT[row.state]}")
 
 
 def _covers(agreement: Agreement, now: datetime) -> bool:

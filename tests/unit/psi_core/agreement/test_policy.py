@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import islice, permutations
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from psi_core.agreement.policy import (
     decide_offer,
     refuse_unknown,
 )
+from psi_core.agreement.refusal import MAX_WORDS, listed
 from psi_core.errors import Refused
 
 LAB_A, LAB_B = "lab-a.example", "lab-b.example"
@@ -266,6 +268,35 @@ def test_names_that_a_peer_made_up_are_not_echoed_raw() -> None:
             with pytest.raises(Refused, match="an unreadable name") as refusal:
                 row.asked(decide)
             assert hostile not in str(refusal.value)
+
+
+def test_no_refusal_is_longer_than_a_signed_refuse_holds() -> None:
+    kinds = ("email", "card", "iban", "phone", "device_id", "username", "user_agent", "domain")
+    names = ["+".join(each) for each in islice(permutations(kinds, 4), 16)]
+    long_lab = ".".join(["a" * 60] * 4)
+    long = AGREEMENT.model_copy(
+        update={
+            "labs": (long_lab, LAB_B),
+            "learns": (LAB_B,),
+            "match_keys": tuple(
+                MatchKeyTerms(match_key=name, max_size=1, evaluations_per_period=1) for name in names
+            ),
+        }
+    )
+    lane = replace(EMAIL, match_key=names[0], engine="e" * 100, variant="v" * 100)
+    for question in (
+        replace(QUESTION, initiator=long_lab),
+        replace(QUESTION, initiator=long_lab, lanes=(lane,)),
+        replace(QUESTION, initiator=long_lab, lanes=(lane,), direction="responder"),
+    ):
+        with pytest.raises(Refused) as refusal:
+            decide(question, long, USAGE, NOW)
+        assert len(refusal.value.words) <= MAX_WORDS
+
+
+def test_agreed_match_keys_are_listed_as_far_as_people_read() -> None:
+    assert listed(["email", "card"]) == "email, card"
+    assert listed(["x" * 150, "y" * 50, "z", "z"]) == f"{'x' * 150}, {'y' * 50}, 2 more"
 
 
 def test_an_unknown_agreement_is_refused_after_its_counter() -> None:

@@ -99,7 +99,7 @@ async def test_a_text_for_other_labs_is_refused(a: Office, b: Office, c: Office)
 
 async def test_a_proposer_cannot_accept_its_own_proposal(a: Office, b: Office) -> None:
     proposed = await a.agreements.propose(proposal())
-    with pytest.raises(InvalidSignature):
+    with pytest.raises(Conflict, match="the other lab has to accept it"):
         await a.agreements.accept(proposed.hash)
     assert await b.agreements.received(LAB_A, resigned(proposed.note.encode(), a.keys, a.keys)) == "known"
     assert [await a.states(), await b.states()] == [["proposed"], ["waiting"]]
