@@ -6,12 +6,23 @@ from collections.abc import Iterable
 
 from fastapi import FastAPI
 
-from psi_service.http_api import consortium, imports, log, peers, problems, sessions, tokens
+from psi_service.http_api import (
+    actors,
+    agreements,
+    consortium,
+    imports,
+    log,
+    peers,
+    problems,
+    sessions,
+    status,
+    tokens,
+)
 from psi_service.http_api.answers import DescribedApi
 from psi_service.http_api.guard import Guard
 from psi_service.http_api.services import Services
 
-_ROOMS = (imports.router, peers.router, consortium.router, sessions.router, log.router, tokens.router)
+ROOMS = (status, imports, actors, peers, consortium, agreements, sessions, log, tokens)
 _DESCRIPTION = """
 What a lab's own people and programs ask their node to do. Send `Authorization: Bearer` with a token of the node.
 Every error is `application/problem+json` with a stable `code`.
@@ -30,7 +41,7 @@ def build_api(services: Services, names: Iterable[str], max_import_bytes: int) -
     )
     app.state.services = services
     problems.install(app)
-    for room in _ROOMS:
-        app.include_router(room)
+    for room in ROOMS:
+        app.include_router(room.router)
     app.add_middleware(Guard, names=frozenset(names), streams=(imports.PATH,), stream_limit=max_import_bytes)
     return app

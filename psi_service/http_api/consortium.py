@@ -57,7 +57,7 @@ class InviteRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"lab": "lab-b.example"}})
 
     lab: LabName = Field(description="A pinned lab.")
-    deliver: bool = Field(True, description="Send it to the lab's node; false: hand the note over as a file.")
+    send: bool = Field(True, description="Send it to the lab's node; false: hand the note over as a file.")
 
 
 class JoinRequest(BaseModel):
@@ -106,7 +106,7 @@ async def list_invites(node: Node) -> tuple[InviteView, ...]:
 )
 async def invite(node: Node, request: InviteRequest) -> SentInvite:
     """Seals the consortium key for a pinned lab's card, signs it and sends it."""
-    return await node.consortium.invite(request.lab, node.deliver if request.deliver else None)
+    return await node.consortium.invite(request.lab, send=request.send)
 
 
 @router.post(

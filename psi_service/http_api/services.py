@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 from fastapi import Request
 
 if TYPE_CHECKING:
-    from psi_service.actors.queries import ActorQueries
+    from psi_service.actors.service import ActorService
     from psi_service.agreements.service import AgreementService
     from psi_service.clock import Clock
     from psi_service.consortium.service import ConsortiumService
-    from psi_service.hand_over import Deliver
     from psi_service.imports.importer import Importer
     from psi_service.log.node_log import NodeLog
     from psi_service.matches.service import MatchService
@@ -35,10 +34,9 @@ class Services:
     log: NodeLog
     tokens: Tokens
     importer: Importer
-    actors: ActorQueries
+    actors: ActorService
     peers: PeerDirectory
     probe: PeerProbe
-    deliver: Deliver
     consortium: ConsortiumService
     agreements: AgreementService
     sessions: SessionService

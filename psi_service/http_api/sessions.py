@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
@@ -24,6 +24,7 @@ from psi_core.session.opening import Direction, Reveal
 from psi_service.http_api.access import ANALYST
 from psi_service.http_api.answers import answers
 from psi_service.http_api.services import Services, services_of
+from psi_service.sessions.progress import PHASES, Progress
 from psi_service.sessions.views import SessionView
 
 router = APIRouter(prefix="/v1/sessions", tags=["sessions"], dependencies=[Depends(ANALYST)])
@@ -33,6 +34,7 @@ SessionId = Annotated[
 ]
 
 MAX_WAIT_SECONDS = 30
+_LOOK_SECONDS = 0.05
 
 _LANE = {"match_key": "email", "engine": "openmined", "own_size": 5120, "peer_size": 5120, "matched": 211}
 _SESSION = {
@@ -52,6 +54,18 @@ _SESSION = {
     "lanes": [_LANE],
     "actors": 211,
     "new_actors": 9,
+}
+_STANDING = {
+    "over": False,
+    "phase": "opening",
+    "step": 6,
+    "steps": 13,
+    "runs_done": 1,
+    "runs_total": 10,
+    "bytes_sent": 1048576,
+    "bytes_received": 524288,
+    "seconds": 0.8,
+    "session": None,
 }
 _FAULTS = (NotFound, Conflict, Refused, PeerError, PeerUnreachable, ProtocolFault, SessionError, NodeRefusing)
 
@@ -74,6 +88,35 @@ class SessionRequest(BaseModel):
         None, min_length=1, max_length=16, description="Lanes to run; left out: every agreed match key."
     )
     engine: Literal["openmined"] = "openmined"
+
+
+class Standing(BaseModel):
+    """Where a session stands that somebody waits for."""
+
+    over: bool = Field(description="Whether it has ended; `session` says how.")
+    phase: str | None = Field(None, description="The step it is in, while it runs.")
+    step: int = Field(0, description="The number of that step, from 1.")
+    steps: int = len(PHASES)
+    runs_done: int = Field(0, description="Engine runs that are through.")
+    runs_total: int = 0
+    bytes_sent: int = 0
+    bytes_received: int = 0
+    seconds: float = 0.0
+    session: SessionView | None = Field(None, description="The session, once it is over.")
+
+    @classmethod
+    def of(cls, progress: Progress) -> Self:
+        """A session that runs."""
+        return cls(
+            over=False,
+            phase=progress.phase,
+            step=PHASES.index(progress.phase) + 1 if progress.phase else 0,
+            runs_done=progress.runs_done,
+            runs_total=progress.runs_total,
+            bytes_sent=progress.bytes_sent,
+            bytes_received=progress.bytes_received,
+            seconds=progress.seconds(),
+        )
 
 
 class Started(BaseModel):
@@ -124,21 +167,27 @@ async def show(node: Node, session_id: SessionId) -> SessionView:
 @router.post(
     "/{session_id}/wait",
     summary="Wait for a session",
-    responses=answers("Where it stands.", _SESSION, *_FAULTS),
+    responses=answers("Where it stands.", _STANDING, *_FAULTS),
 )
 async def wait(
     node: Node,
     session_id: SessionId,
-    seconds: Annotated[float, Query(gt=0, le=MAX_WAIT_SECONDS)] = MAX_WAIT_SECONDS,
-) -> SessionView:
-    """Answer when the session has ended, or after `seconds`, whichever comes first."""
-    waiting = asyncio.ensure_future(node.sessions.wait(session_id))
+    seconds: Annotated[float, Query(gt=0, le=MAX_WAIT_SECONDS, description="How long to wait at most.")] = 25,
+    seen: Annotated[str, Query(max_length=20, description="The phase that is known; left out: none.")] = "",
+) -> Standing:
+    """Answers when the session is over, when it enters another phase than `seen`, or after `seconds`."""
+    over = asyncio.ensure_future(node.sessions.wait(session_id))
+    ends = asyncio.get_running_loop().time() + seconds
     try:
-        return await asyncio.wait_for(asyncio.shield(waiting), seconds)
-    except TimeoutError:
-        return await node.sessions.get(session_id)
+        while not over.done():
+            await asyncio.wait([over], timeout=_LOOK_SECONDS)
+            progress = node.sessions.phase(session_id)
+            late = asyncio.get_running_loop().time() >= ends
+            if not over.done() and progress is not None and (late or (progress.phase or "") != seen):
+                return Standing.of(progress)
+        return Standing(over=True, session=await over)
     finally:
-        waiting.cancel()
+        over.cancel()
 
 
 def widest(agreement: Agreement, own_lab: str) -> Direction:

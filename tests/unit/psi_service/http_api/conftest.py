@@ -86,7 +86,6 @@ def api(tmp_path: Path) -> Iterator[Api]:
             actors=untouched,
             peers=PeerDirectory("lab-a.example", store, log, PinBoard(), OpenCalls(), clock),
             probe=untouched,
-            deliver=untouched,
             consortium=untouched,
             agreements=untouched,
             sessions=untouched,

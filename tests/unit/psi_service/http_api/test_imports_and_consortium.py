@@ -145,9 +145,9 @@ def test_a_real_import_and_the_list_of_past_ones(api: Any) -> None:
     assert (past["name"], past["state"], past["kept"]) == ("actors.csv", "done", 1)
 
 
-def consortium_of(api: Any, keys: NodeKeys) -> ConsortiumService:
+def consortium_of(api: Any, keys: NodeKeys, deliver: Any = None) -> ConsortiumService:
     services = api.services
-    return ConsortiumService(keys, services.store, services.log, services.peers.get, services.clock)
+    return ConsortiumService(keys, services.store, services.log, services.peers.get, deliver, services.clock)
 
 
 def test_a_consortium_is_created_and_a_pinned_lab_invited(api: Any) -> None:
@@ -158,7 +158,7 @@ def test_a_consortium_is_created_and_a_pinned_lab_invited(api: Any) -> None:
         delivered.append((lab, note))
         return "waiting"
 
-    client = api.client(consortium=consortium_of(api, own), deliver=deliver)
+    client = api.client(consortium=consortium_of(api, own, deliver))
     card = peer.card("lab-b.example", "psi.lab-b.example:7443", NOW)
     assert client.post("/v1/consortium/invites", json={"lab": "lab-b.example"}).status_code == 404
     client.post("/v1/peers", json={"card": card.decode()})
@@ -168,7 +168,7 @@ def test_a_consortium_is_created_and_a_pinned_lab_invited(api: Any) -> None:
     sent = client.post("/v1/consortium/invites", json={"lab": "lab-b.example"}).json()
     assert sent["delivered"] == "waiting"
     assert delivered == [("lab-b.example", sent["note"].encode())]
-    by_file = client.post("/v1/consortium/invites", json={"lab": "lab-b.example", "deliver": False}).json()
+    by_file = client.post("/v1/consortium/invites", json={"lab": "lab-b.example", "send": False}).json()
     assert (by_file["delivered"], by_file["fault"]) == (None, None)
     assert len(delivered) == 1
     assert Card.read(card).lab == Invite.unverified(by_file["note"].encode()).recipient

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from psi_core.agreement.agreement import Agreement, EngineTerms, MatchKeyTerms
 from psi_core.errors import NotFound, Refused
 from psi_core.identity.card import Card
 from psi_core.identity.node_keys import NodeKeys
 from psi_service.peers.probe import ProbeResult
+from psi_service.sessions.progress import Phase, Progress
 from psi_service.sessions.views import SessionView
 from psi_service.tokens import Role
 
@@ -122,6 +124,11 @@ class Sessions:
         self.calls.append((peer, limit))
         return [view()]
 
+    def phase(self, session_id: str) -> Progress:
+        progress = Progress(session_id)
+        progress.enter(Phase.OPENING)
+        return progress
+
     async def get(self, session_id: str) -> SessionView:
         return view(state="complete" if self.over else "open")
 
@@ -129,3 +136,121 @@ class Sessions:
         while not self.over:  # noqa: ASYNC110 -- a stand-in's patience
             await asyncio.sleep(0.01)
         return view(state="complete")
+
+
+class Agreements:
+    """Knows one agreement with lab-b.example; `learns` says who may learn."""
+
+    def __init__(self, *learns: str) -> None:
+        self.learns = learns
+        self.asked: list[Any] = []
+
+    async def in_force(self, lab: str, prefix: str | None = None) -> Agreement:
+        self.asked.append((lab, prefix))
+        return Agreement(
+            title="abuse sharing",
+            labs=("lab-a.example", "lab-b.example"),
+            match_keys=(MatchKeyTerms(match_key="email", max_size=5000, evaluations_per_period=50_000),),
+            learns=self.learns,
+            reveal=("items",),
+            engines=(EngineTerms(engine="openmined", variant="semi-honest"),),
+            valid_from="2026-11-24T00:00:00Z",
+            valid_until="2027-11-24T00:00:00Z",
+            period_start="2026-11-24T00:00:00Z",
+            period_seconds=86_400,
+            minimum_interval_seconds=60,
+            padding_bucket=1024,
+            late_abort_limit=3,
+            profile="v1",
+            consortium_key_id="3b9f0c2a77d1e845",
+            created="2026-11-24T09:30:00Z",
+            nonce="00112233445566778899aabbccddeeff",
+        )
+
+
+@pytest.mark.parametrize(
+    ("learns", "direction"),
+    [
+        (("lab-a.example", "lab-b.example"), "both"),
+        (("lab-a.example",), "initiator"),
+        (("lab-b.example",), "responder"),
+    ],
+)
+def test_a_session_starts_with_the_widest_direction_agreed(api: Any, learns: Any, direction: str) -> None:
+    sessions, agreements = Sessions(), Agreements(*learns)
+    client = api.client(Role.ANALYST, sessions=sessions, agreements=agreements)
+    started = client.post("/v1/sessions", json={"lab": "lab-b.example"})
+    assert (started.status_code, started.json()) == (202, {"session_id": SESSION})
+    ((lab, wishes),) = sessions.calls
+    assert lab == "lab-b.example"
+    assert wishes == {
+        "agreement": asyncio.run(agreements.in_force("", None)).hash().hex(),
+        "direction": direction,
+        "reveal": "items",
+        "match_keys": None,
+        "engine": "openmined",
+    }
+    assert agreements.asked[0] == ("lab-b.example", None)
+
+
+def test_wishes_reach_the_session(api: Any) -> None:
+    sessions, agreements = Sessions(), Agreements("lab-a.example", "lab-b.example")
+    client = api.client(sessions=sessions, agreements=agreements)
+    wish = {"lab": "lab-b.example", "agreement": "7f3a", "direction": "initiator", "reveal": "count"}
+    assert client.post("/v1/sessions", json={**wish, "match_keys": ["email"]}).status_code == 202
+    assert agreements.asked == [("lab-b.example", "7f3a")]
+    ((_, wishes),) = sessions.calls
+    assert (wishes["direction"], wishes["reveal"], wishes["match_keys"]) == ("initiator", "count", ["email"])
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"direction": "all"}, {"reveal": "x"}, {"match_keys": []}, {"engine": "magic"}]
+)
+def test_wishes_that_mean_nothing_start_nothing(api: Any, wrong: dict[str, Any]) -> None:
+    sessions = Sessions()
+    client = api.client(sessions=sessions, agreements=Agreements("lab-a.example"))
+    assert client.post("/v1/sessions", json={"lab": "lab-b.example", **wrong}).status_code == 422
+    assert sessions.calls == []
+
+
+def test_a_refusal_is_told_with_its_rule(api: Any) -> None:
+    words = "email: 40,000 evaluations asked, 12,500 left"
+    sessions = Sessions(Refused("evaluations_per_period", words, by="lab-b.example"))
+    client = api.client(sessions=sessions, agreements=Agreements("lab-a.example"))
+    response = client.post("/v1/sessions", json={"lab": "lab-b.example"})
+    assert response.status_code == 409
+    body = response.json()
+    assert (body["code"], body["rule"], body["by"]) == ("refused", "evaluations_per_period", "lab-b.example")
+    assert body["detail"] == f"refused by lab-b.example: {words}"
+
+
+def test_sessions_are_listed_and_shown(api: Any) -> None:
+    sessions = Sessions()
+    client = api.client(Role.ANALYST, sessions=sessions)
+    assert client.get("/v1/sessions?peer=lab-b.example&limit=5").json()[0]["session_id"] == SESSION
+    assert sessions.calls == [("lab-b.example", 5)]
+    assert client.get(f"/v1/sessions/{SESSION}").json()["state"] == "open"
+    assert client.get("/v1/sessions/xyz").status_code == 422
+    assert client.get("/v1/sessions?limit=501").status_code == 422
+
+
+def test_who_waits_hears_of_a_new_phase_at_once_and_of_the_end(api: Any) -> None:
+    sessions = Sessions()
+    client = api.client(sessions=sessions)
+    first = client.post(f"/v1/sessions/{SESSION}/wait?seconds=20").json()
+    assert (first["over"], first["phase"], first["step"], first["session"]) == (False, "opening", 6, None)
+    late = client.post(f"/v1/sessions/{SESSION}/wait?seconds=0.1&seen=opening").json()
+    assert (late["over"], late["phase"]) == (False, "opening")
+    sessions.over = True
+    last = client.post(f"/v1/sessions/{SESSION}/wait?seen=opening").json()
+    assert last["over"]
+    assert last["session"]["state"] == "complete"
+
+
+def test_who_waits_hears_why_a_session_never_began(api: Any) -> None:
+    class Failed(Sessions):
+        async def wait(self, session_id: str) -> SessionView:
+            raise Refused("minimum_interval", "wait 20 s more")
+
+    response = api.client(sessions=Failed()).post(f"/v1/sessions/{SESSION}/wait")
+    assert (response.status_code, response.json()["rule"]) == (409, "minimum_interval")
