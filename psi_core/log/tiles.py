@@ -65,7 +65,7 @@ def decode_bundle(data: bytes) -> list[bytes]:
     offset = 0
     while offset < len(data):
         end = offset + 2 + int.from_bytes(data[offset : offset + 2], "big")
-        if offset + 2 > len(data) or end > len(data):
+        if end > len(data):
             raise InvalidText("an entry bundle ends in the middle of an entry")
         entries.append(data[offset + 2 : end])
         if len(entries) > TILE_WIDTH:

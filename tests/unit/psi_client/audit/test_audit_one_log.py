@@ -43,7 +43,8 @@ def states(claims: dict[str, Claim]) -> dict[str, str]:
 @pytest.fixture
 def export(lab_a: Any, tmp_path: Path) -> Path:
     lab_a.pad(40)
-    return lab_a.export(tmp_path / "log")
+    lab_a.export(tmp_path / "log")
+    return tmp_path / "log"
 
 
 @pytest.mark.parametrize("size", [0, 1, 40, 255, 256, 257, 600])

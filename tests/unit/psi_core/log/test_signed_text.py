@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -222,7 +222,7 @@ def test_a_checkpoint_is_not_a_signed_text() -> None:
         ),
     ],
 )
-def test_field_types(type_: object, good: list[object], bad: list[object]) -> None:
+def test_field_types(type_: Any, good: list[object], bad: list[object]) -> None:
     adapter: TypeAdapter[object] = TypeAdapter(type_, config=ConfigDict(strict=True))
     for value in good:
         assert adapter.validate_python(value) == value
