@@ -27,8 +27,8 @@ from psi_core.log.note import MAX_NOTE, Note
 
 _LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _LAB_NAME = re.compile(rf"(?:{_LABEL}\.)+(?=[a-z]){_LABEL}")
-_INSTANT = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
-INSTANT_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+# Hours to 23: newer versions of Python read 24:00:00 as the next day.
+_INSTANT = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}Z")
 
 
 def _shaped(pattern: re.Pattern[str], words: str) -> AfterValidator:
@@ -42,7 +42,7 @@ def _shaped(pattern: re.Pattern[str], words: str) -> AfterValidator:
 
 def _calendar(value: str) -> str:
     try:
-        datetime.datetime.strptime(value, INSTANT_FORMAT).replace(tzinfo=datetime.UTC)
+        datetime.datetime.fromisoformat(value)
     except ValueError:
         raise ValueError("is not a date and time of the calendar") from None
     return value
