@@ -14,7 +14,8 @@ from psi_core.errors import InvalidIndicator
 _HEX_ADDRESS = re.compile(r"(?:0[xX])?([0-9a-fA-F]{40})")
 _SEGWIT_PART = "bc"  # human-readable part of the main network, BIP 173
 _VERSIONS = (0x00, 0x05)  # P2PKH and P2SH of the main network
-_MAX_ADDRESS = 90  # BIP 173; Base58Check is shorter
+_SEGWIT = re.compile(r"bc1[0-9a-z]{8,87}", re.IGNORECASE | re.ASCII)  # at most 90 characters, BIP 173
+_BASE58 = re.compile(r"[13][1-9A-HJ-NP-Za-km-z]{24,34}")
 
 
 def canonical_evm_address(value: str) -> str:
@@ -45,11 +46,13 @@ def canonical_btc_address(value: str) -> str:
 
     Raises InvalidIndicator, also for addresses of test networks.
     """
-    if len(value) > _MAX_ADDRESS or not value.isascii():
-        raise InvalidIndicator("btc_address", "not an address of Bitcoin's main network")
-    if value[:3].lower() == _SEGWIT_PART + "1":
+    if _SEGWIT.fullmatch(value):
         return _segwit(value)
-    return _base58check(value)
+    if _BASE58.fullmatch(value):
+        return _base58check(value)
+    raise InvalidIndicator(
+        "btc_address", "not an address of Bitcoin's main network (they begin with 1, 3 or bc1)"
+    )
 
 
 def _segwit(value: str) -> str:
@@ -66,9 +69,7 @@ def _base58check(value: str) -> str:
     try:
         address = bitcoin.validate(value)
     except ValidationError:
-        raise InvalidIndicator(
-            "btc_address", "begins with none of 1, 3, bc1, or its checksum is wrong"
-        ) from None
+        raise InvalidIndicator("btc_address", "its checksum (Base58Check) is wrong") from None
     if bitcoin.b58decode(address)[0] not in _VERSIONS:
         raise InvalidIndicator("btc_address", "not an address of Bitcoin's main network")
     return address

@@ -91,7 +91,7 @@ def canonical_mailbox(value: str) -> str:
 
 
 def folded(email: str) -> str:
-    """A canonical email's mailbox; the email itself where no rule is known, or nothing would be left."""
+    """A canonical email's mailbox; the email itself where no rule is known, or no address would be left."""
     local, _, domain = email.rpartition("@")
     folding = _BY_DOMAIN.get(domain)
     if folding is None:
@@ -99,4 +99,6 @@ def folded(email: str) -> str:
     name = local.partition(folding.tag)[0]
     if folding.dots_out:
         name = name.replace(".", "")
-    return f"{name}@{folding.home or domain}" if name else email
+    if not name or name.endswith("."):
+        return email
+    return f"{name}@{folding.home or domain}"

@@ -69,7 +69,7 @@ _STEPS = (Strength.STRONG, Strength.MEDIUM, Strength.WEAK)
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One match key that matched. `shared`: how many own actors hold the rarest matched value; 1 is this."""
+    """One match key that matched. `shared`: how many own actors hold the rarest matched value, 1 or more."""
 
     kinds: tuple[str, ...]
     shared: int = 1

@@ -17,8 +17,9 @@ _QUOTES = str.maketrans(
     | dict.fromkeys("\u2018\u2019\u201a\u201b", "'")
 )
 _DOUBLE_QUOTED = re.compile(r'"[^"]*"')
-# A single quote opens after, and closes before, something that is no letter: an apostrophe does neither.
-_SINGLE_QUOTED = re.compile(r"(?<!\w)'[^']*'(?!\w)")
+# A single quote opens after, and closes before, something that is no letter and no quote: an apostrophe does
+# neither, and a masked slot never becomes an edge of another.
+_SINGLE_QUOTED = re.compile(r"(?<![\w'])'[^']*'(?![\w'])")
 
 
 def canonical_user_agent(value: str) -> str:
