@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -31,8 +31,6 @@ from psi_service.peers.open_calls import OpenCalls
 from psi_service.peers.pins import PinBoard
 from psi_service.peers.probe import PeerProbe
 from psi_service.store.database import Store
-
-ELEVEN_YEARS = timedelta(days=11 * 366)
 
 
 @dataclass
@@ -70,6 +68,10 @@ class EchoSessions:
             self.open -= 1
 
 
+async def nothing() -> None:
+    """What a node does before it answers, unless a test puts a fault there."""
+
+
 @dataclass
 class Node:
     """One lab's node, as far as the peer port needs it."""
@@ -90,7 +92,8 @@ class Node:
     delivered: list[tuple[str, bytes]] = field(default_factory=list)
     settle: Callable[[str, SettleRequest], SettleReply] = lambda lab, request: SettleReply(unknown=True)
     checkpoints: list[Checkpoint] = field(default_factory=list)
-    deliver_error: Exception | None = None
+    before: Callable[[], Awaitable[None]] = nothing
+    state: str = "waiting"
     port: int = 0
     note: bytes = b""
 
@@ -135,13 +138,13 @@ async def running_node(folder: Path, lab: str, *, issued: timedelta = timedelta(
     facts = NodeFacts(lab, ("psi/1",), "v1", "00112233445566ff", bytes(32), "0.1.0")
 
     async def hello() -> NodeFacts:
+        await node.before()
         return node.facts
 
     async def deliver(caller: str, note: bytes) -> str:
-        if node.deliver_error is not None:
-            raise node.deliver_error
+        await node.before()
         node.delivered.append((caller, note))
-        return "waiting"
+        return node.state
 
     async def settle(caller: str, request: SettleRequest) -> SettleReply:
         return node.settle(caller, request)
