@@ -223,9 +223,10 @@ def test_an_offer_is_refused_by_its_cheap_rules_alone(row: Row) -> None:
 
 def test_an_offer_comes_before_the_responders_sizes_and_evaluations() -> None:
     Row("", None, lane={"own_size": 0, "evaluations": 0}).asked(decide_offer)
-    with pytest.raises(Refused) as refusal:
-        Row("", None, lane={"own_size": 0, "peer_size": 1000}).asked(decide_offer)
-    assert refusal.value.rule == "padding_bucket"
+    for size in (1000, -1024):
+        with pytest.raises(Refused) as refusal:
+            Row("", None, lane={"own_size": 0, "peer_size": size}).asked(decide_offer)
+        assert refusal.value.rule == "padding_bucket"
 
 
 def test_a_refusal_reads_as_people_were_promised() -> None:

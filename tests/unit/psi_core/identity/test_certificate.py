@@ -309,6 +309,15 @@ def test_one_extension_twice_is_refused() -> None:
         check_shape(der, LAB)
 
 
+def test_a_signature_with_unused_bits_is_refused() -> None:
+    """Its last byte ends in a zero bit, so that calling the bit unused leaves a well-formed bit string."""
+    der = next(der for der in iter(Shape().der, b"") if der[-1] % 2 == 0)
+    signature = x509.load_der_x509_certificate(der).signature
+    assert der.endswith(b"\x00" + signature)
+    with pytest.raises(InvalidCertificate, match="DER"):
+        check_shape(der.removesuffix(b"\x00" + signature) + b"\x01" + signature, LAB)
+
+
 @pytest.mark.parametrize("bit", [0x01, 0x80])
 def test_every_single_changed_bit_is_refused(bit: int) -> None:
     """No bit of a certificate is free: were one, two pins would stand for one key."""
