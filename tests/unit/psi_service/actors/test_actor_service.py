@@ -77,6 +77,10 @@ async def test_pages_hold_every_actor_once(store: Store) -> None:
     assert seen == [f"acct-{number}" for number in range(7)]
 
 
+async def test_a_page_that_ends_with_the_last_actor_has_no_next(store: Store) -> None:
+    assert (await ActorService(store, KEY).list(limit=7)).next is None
+
+
 async def test_pages_of_one_kind(store: Store) -> None:
     service = ActorService(store, KEY)
     page = await service.list(kind="email_mailbox", limit=2)
