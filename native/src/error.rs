@@ -1,0 +1,41 @@
+//! What can be wrong with a caller's bytes, and the one place where it becomes a Python exception.
+
+use pyo3::PyErr;
+use pyo3::exceptions::PyValueError;
+
+/// A fault in what was handed in. Messages give lengths and positions, never contents.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// A packed buffer is not a whole number of elements.
+    NotWhole { what: &'static str, got: usize, element: usize },
+    /// A key or hash has another length than it must have.
+    Length { what: &'static str, got: usize, want: usize },
+    /// Two buffers that go together hold different numbers of elements.
+    Mismatch { left: &'static str, lefts: usize, right: &'static str, rights: usize },
+    /// The ends of packed rows do not ascend, or do not end where the data ends.
+    Ends { row: usize },
+    /// More elements than positions of 32 bits can name.
+    TooMany { got: usize },
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NotWhole { what, got, element } => {
+                write!(f, "{what}: {got} bytes are no whole number of {element}-byte elements")
+            }
+            Self::Length { what, got, want } => write!(f, "{what}: {got} bytes where {want} are due"),
+            Self::Mismatch { left, lefts, right, rights } => {
+                write!(f, "{lefts} {left} and {rights} {right}: as many of one as of the other are due")
+            }
+            Self::Ends { row } => write!(f, "the ends of packed rows are wrong at row {row}"),
+            Self::TooMany { got } => write!(f, "{got} elements are more than one call takes"),
+        }
+    }
+}
+
+impl From<Fault> for PyErr {
+    fn from(fault: Fault) -> Self {
+        PyValueError::new_err(fault.to_string())
+    }
+}
