@@ -40,18 +40,11 @@ class OpenCalls:
                 del self._calls[lab]
 
     @contextmanager
-    def serving(self, lab: str) -> Iterator[None]:
-        """Run the block as a call of `lab`; when it is ended from here it is cancelled and raises the reason.
-
-        Raises Refused (rule `concurrent`) when `lab` has too many calls open already.
-        """
-        if self.count(lab) >= self._most_per_lab:
-            raise Refused(
-                "concurrent", f"{self._most_per_lab} calls are open already; wait until one has ended"
-            )
+    def until_ended(self, lab: str) -> Iterator[None]:
+        """Run the block as one open call with `lab`: ended from here, it is cancelled and raises the reason."""
         task = asyncio.current_task()
         if task is None:
-            raise RuntimeError("a call is served by an asyncio task")
+            raise RuntimeError("a call runs in an asyncio task")
         reasons: list[PsiError] = []
 
         def cut(reason: PsiError) -> None:
@@ -68,6 +61,17 @@ class OpenCalls:
                 task.uncancel()
         if reasons:
             raise reasons[0]
+
+    @contextmanager
+    def serving(self, lab: str) -> Iterator[None]:
+        """`until_ended` for a call that `lab` made to us.
+
+        Raises Refused (rule `concurrent`) when `lab` has too many calls open already.
+        """
+        if self.count(lab) >= self._most_per_lab:
+            raise Refused("concurrent", f"{self._most_per_lab} calls are open already; wait until one ends")
+        with self.until_ended(lab):
+            yield
 
     def end(self, lab: str, reason: PsiError) -> int:
         """End every open call of `lab`; returns how many there were."""

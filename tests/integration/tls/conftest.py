@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from psi_client.channel import PeerEndpoint, TlsIdentity
 from psi_client.hello import NodeFacts
+from psi_client.initiator_stream import InitiatorStream
 from psi_client.peer_client import PeerClient
 
 from psi_core.errors import ProtocolFault, PsiError
@@ -109,6 +110,17 @@ class Node:
         """A client of this node towards `other`, whether or not it is pinned here."""
         return PeerClient(self.own, other.endpoint)
 
+    @asynccontextmanager
+    async def stream(self, other: Node) -> AsyncIterator[InitiatorStream]:
+        """A session's stream to `other`, entered as open like those of the session service."""
+        async with self.delivery.client(other.lab) as client:
+            stream = client.run()
+            with self.calls.entered(other.lab, stream.cut):
+                try:
+                    yield stream
+                finally:
+                    await stream.close()
+
     def probe(self) -> PeerProbe:
         async def facts() -> NodeFacts:
             return self.facts
@@ -189,3 +201,17 @@ async def pair(new_node: NewNode) -> tuple[Node, Node]:
 def frame() -> Callable[[bytes], SessionFrame]:
     """Builds a frame that holds some bytes."""
     return lambda payload: SessionFrame(offer=payload)
+
+
+@pytest.fixture
+def until() -> Callable[[Callable[[], bool]], Awaitable[None]]:
+    """Waits, at most five seconds, until a condition holds."""
+
+    async def wait(condition: Callable[[], bool]) -> None:
+        for _ in range(500):
+            if condition():
+                return
+            await asyncio.sleep(0.01)
+        pytest.fail("waited in vain")
+
+    return wait

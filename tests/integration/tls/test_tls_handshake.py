@@ -135,7 +135,7 @@ async def test_two_peers_are_served_at_once_and_told_apart(pair, new_node, frame
     c = await new_node("lab-c.example")
     await b.directory.add(c.note)
     await c.directory.add(b.note)
-    async with a.delivery.stream(b.lab) as from_a, c.delivery.stream(b.lab) as from_c:
+    async with a.stream(b) as from_a, c.stream(b) as from_c:
         await from_a.send(frame(b"a"))
         await from_c.send(frame(b"c"))
         assert (await from_c.receive()).offer == b"c"

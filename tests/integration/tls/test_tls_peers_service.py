@@ -11,7 +11,15 @@ from psi_client.peer_client import PeerClient
 from psi_client.peer_fault import Fault
 from psi_client.quiet_grpc import grpc
 
-from psi_core.errors import Conflict, NodeRefusing, PeerError, PeerUnreachable, ProtocolFault, Refused
+from psi_core.errors import (
+    AccessDenied,
+    Conflict,
+    NodeRefusing,
+    PeerError,
+    PeerUnreachable,
+    ProtocolFault,
+    Refused,
+)
 from psi_core.log.note import MAX_NOTE
 from psi_core.wire import peers_pb2
 from psi_core.wire.peers_pb2 import DeliverReply, DeliverRequest, SettleReply
@@ -149,15 +157,12 @@ async def test_a_peer_that_does_not_answer_is_a_timeout(pair):
     assert caught.value.fault == Fault.TIMEOUT
 
 
-async def test_closing_a_client_ends_its_calls_with_words(pair):
+async def test_closing_a_client_ends_its_calls_with_words(pair, until):
     a, b = pair
     b.before = asyncio.Event().wait
     client = a.client(b)
     call = asyncio.create_task(client.deliver(b"note"))
-    for _ in range(500):
-        if b.calls.count(a.lab):
-            break
-        await asyncio.sleep(0.01)
+    await until(lambda: b.calls.count(a.lab) == 1)
     await client.close()
     with pytest.raises(PeerUnreachable, match="closed on this side"):
         await call
@@ -233,3 +238,13 @@ async def test_health_can_be_watched_until_the_peer_is_removed(pair):
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await call.read()
         assert caught.value.code() is grpc.StatusCode.PERMISSION_DENIED
+
+
+async def test_a_delivery_under_way_ends_when_the_peer_is_removed(pair, until):
+    a, b = pair
+    b.before = asyncio.Event().wait
+    delivery = asyncio.create_task(a.delivery.deliver(b.lab, b"note"))
+    await until(lambda: b.calls.count(a.lab) == 1)
+    await a.directory.remove(b.lab)
+    with pytest.raises(AccessDenied, match="no longer peers"):
+        await delivery

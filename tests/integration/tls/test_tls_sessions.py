@@ -32,7 +32,7 @@ def unlimited_channel(a, b) -> grpc.aio.Channel:
 
 async def test_frames_go_both_ways_in_order(pair, frame):
     a, b = pair
-    async with a.delivery.stream(b.lab) as stream:
+    async with a.stream(b) as stream:
         for number in range(20):
             await stream.send(frame(b"%d" % number))
         assert [(await stream.receive()).offer for _ in range(20)] == [b"%d" % n for n in range(20)]
@@ -43,7 +43,7 @@ async def test_frames_go_both_ways_in_order(pair, frame):
 
 async def test_a_full_frame_passes_and_a_larger_message_is_refused_by_either_end(pair):
     a, b = pair
-    async with a.delivery.stream(b.lab) as stream:
+    async with a.stream(b) as stream:
         full = SessionFrame(engine=EngineFrame(lane=15, run=1, payload=bytes(FRAME_BYTES)))
         await stream.send(full)
         assert await stream.receive() == full
@@ -70,7 +70,7 @@ async def test_a_message_above_the_limit_is_refused_by_the_responder_too(pair):
 
 async def test_a_receive_that_was_given_up_loses_no_frame(pair, frame):
     a, b = pair
-    async with a.delivery.stream(b.lab) as stream:
+    async with a.stream(b) as stream:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):
                 await stream.receive()
@@ -80,7 +80,7 @@ async def test_a_receive_that_was_given_up_loses_no_frame(pair, frame):
 
 async def test_a_cancelled_stream_raises_here_and_ends_there(pair, frame):
     a, b = pair
-    async with a.delivery.stream(b.lab) as stream:
+    async with a.stream(b) as stream:
         await stream.send(frame(b"x"))
         await stream.receive()
         waiting = asyncio.create_task(stream.receive())
@@ -102,7 +102,7 @@ async def test_the_responder_may_end_it_with_an_error_of_the_tree(pair, frame):
         raise ProtocolFault("the offer came twice")
 
     b.sessions._echo = refuse
-    async with a.delivery.stream(b.lab) as stream:
+    async with a.stream(b) as stream:
         await stream.send(frame(b"x"))
         with pytest.raises(
             PsiError, match=r"lab-b.example answered: the offer came twice \(protocol-fault\)"
@@ -124,7 +124,7 @@ async def test_bytes_that_are_no_frame_are_a_protocol_fault(pair):
 
 async def test_removing_a_peer_ends_its_open_stream_and_tells_it_why(pair, frame):
     a, b = pair
-    async with a.delivery.stream(b.lab) as stream:
+    async with a.stream(b) as stream:
         await stream.send(frame(b"x"))
         await stream.receive()
         await b.directory.remove(a.lab)
@@ -138,7 +138,7 @@ async def test_removing_a_peer_ends_its_open_stream_and_tells_it_why(pair, frame
 
 async def test_removing_a_peer_ends_the_streams_that_we_opened(pair, frame):
     a, b = pair
-    async with a.delivery.stream(b.lab) as stream:
+    async with a.stream(b) as stream:
         await stream.send(frame(b"x"))
         await stream.receive()
         await a.directory.remove(b.lab)
@@ -159,7 +159,7 @@ async def test_the_open_connection_of_a_removed_peer_is_of_no_use(pair):
 
 async def test_stopping_the_node_ends_open_sessions_with_words(pair, frame):
     a, b = pair
-    async with a.delivery.stream(b.lab) as stream:
+    async with a.stream(b) as stream:
         await stream.send(frame(b"x"))
         await stream.receive()
         stop = asyncio.create_task(b.server.stop(5))
@@ -173,7 +173,7 @@ async def test_stopping_the_node_ends_open_sessions_with_words(pair, frame):
 
 async def test_a_node_that_vanishes_is_peer_unreachable(pair, frame):
     a, b = pair
-    async with a.delivery.stream(b.lab) as stream:
+    async with a.stream(b) as stream:
         await stream.send(frame(b"x"))
         await stream.receive()
         stop = asyncio.create_task(b.server._server.stop(0))
@@ -183,7 +183,7 @@ async def test_a_node_that_vanishes_is_peer_unreachable(pair, frame):
     assert isinstance(await ended(b), PeerUnreachable)
 
 
-async def test_a_lab_has_a_limit_of_open_calls(pair, frame):
+async def test_a_lab_has_a_limit_of_open_calls(pair, frame, until):
     a, b = pair
     async with a.client(b) as client:
         streams = [client.run() for _ in range(8)]
@@ -196,10 +196,7 @@ async def test_a_lab_has_a_limit_of_open_calls(pair, frame):
         assert caught.value.rule == "concurrent"
         streams[0].cancel()
         await ended(b)
-        for _ in range(100):
-            if b.calls.count(a.lab) < 8:
-                break
-            await asyncio.sleep(0.01)
+        await until(lambda: b.calls.count(a.lab) == 7)
         assert (await client.hello(a.hello())).facts.lab == b.lab
         for stream in streams:
             stream.cancel()
@@ -207,7 +204,7 @@ async def test_a_lab_has_a_limit_of_open_calls(pair, frame):
 
 async def test_session_aborted_is_told_to_the_session_itself(pair, frame):
     a, b = pair
-    async with a.delivery.stream(b.lab) as stream:
+    async with a.stream(b) as stream:
         await stream.send(frame(b"x"))
         await stream.receive()
         a.calls.end_all(SessionAborted("the node is stopping"))
@@ -233,7 +230,7 @@ async def test_who_only_sends_learns_why_it_ended(pair, how):
         while True:
             await stream.send(full)
 
-    async with a.delivery.stream(b.lab) as stream:
+    async with a.stream(b) as stream:
         flooding = asyncio.create_task(flood(stream))
         await asyncio.sleep(0.05)
         if how == "removed":
