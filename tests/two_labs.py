@@ -23,6 +23,7 @@ from psi_core.log.entry import Entry, EntryKind
 from psi_core.wire.peers_pb2 import SettleReply, SettleRequest
 from psi_core.wire.session_pb2 import SessionFrame
 from psi_service.clock import instant
+from psi_service.consortium.service import ConsortiumKey
 from psi_service.log.node_log import NodeLog
 from psi_service.sessions.books import Desk
 from psi_service.sessions.freezer import Freezer
@@ -31,7 +32,7 @@ from psi_service.sessions.progress import Phase
 from psi_service.sessions.running import Running
 from psi_service.sessions.service import SessionService
 from psi_service.sessions.settling import Settling
-from psi_service.sessions.surroundings import ConsortiumKey, Limits, Surroundings
+from psi_service.sessions.surroundings import Limits, Surroundings
 from psi_service.sessions.views import SessionView
 from psi_service.store.database import Store
 
@@ -185,7 +186,7 @@ class Lab:
         self.peers: dict[str, Lab] = {}
         self.engines: dict[str, Engine] = {"openmined": PlainEngine()}
         self.worker: Worker = NoWorker()
-        self.consortium = ConsortiumKey(key_id(KEY), "v1", KEY)
+        self.consortium = ConsortiumKey(key_id(KEY), "test", "v1", KEY)
         self.agreements: dict[bytes, Agreement] = {}
         self.cut_at: Phase | None = None
         self.down = False

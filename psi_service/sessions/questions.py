@@ -12,7 +12,17 @@ from psi_core.session.opening import Accept, Lane, Offer
 
 def of_offer(offer: Offer, own_lab: str) -> Question:
     """What can be asked before the responder's sizes are known."""
-    lanes = tuple(LaneQuestion(lane.match_key, lane.engine, lane.variant) for lane in offer.lanes)
+    own = own_lab == offer.initiator
+    lanes = tuple(
+        LaneQuestion(
+            lane.match_key,
+            lane.engine,
+            lane.variant,
+            own_size=lane.padded_size if own else 0,
+            peer_size=0 if own else lane.padded_size,
+        )
+        for lane in offer.lanes
+    )
     return _question(offer, own_lab, lanes)
 
 

@@ -13,6 +13,7 @@ from psi_core.identity.instant import moment
 from psi_core.session.closing import Record
 from psi_core.session.opening import Accept, Lane, Offer, Refuse, context
 from psi_core.wire.session_pb2 import Begin
+from psi_service.consortium.service import ConsortiumKey
 from psi_service.sessions import questions
 from psi_service.sessions.books import Desk
 from psi_service.sessions.checkpoints import Checkpoints
@@ -24,7 +25,7 @@ from psi_service.sessions.freezing import Frozen
 from psi_service.sessions.open_session import OpenSession
 from psi_service.sessions.opening_books import Case, OpeningBooks
 from psi_service.sessions.progress import Phase, Progress
-from psi_service.sessions.surroundings import ConsortiumKey, Surroundings
+from psi_service.sessions.surroundings import Surroundings
 from psi_service.sessions.usage import OwnTerms
 
 

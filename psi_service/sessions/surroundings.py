@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from psi_client.session_stream import SessionStream
@@ -12,6 +12,7 @@ from psi_core.agreement.agreement import Agreement
 from psi_core.engines.interface import Engine, Worker
 from psi_core.identity.card import Card
 from psi_core.wire.peers_pb2 import SettleReply
+from psi_service.consortium.service import ConsortiumKey
 
 
 class Dialled(Protocol):
@@ -28,15 +29,6 @@ class Dialled(Protocol):
     async def close(self) -> None:
         """Close the connection."""
         ...
-
-
-@dataclass(frozen=True)
-class ConsortiumKey:
-    """The current consortium key (32 bytes, never shown), its id and its profile."""
-
-    key_id: str
-    profile: str
-    key: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)

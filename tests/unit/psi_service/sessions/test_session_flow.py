@@ -193,7 +193,7 @@ async def test_salts_stay_with_an_element_and_snapshots_are_of_padded_size(tmp_p
 
 async def test_another_consortium_key_fails_loudly_through_the_canaries(tmp_path):
     a, b, terms = await prepared(tmp_path)
-    b.consortium = type(b.consortium)(a.consortium.key_id, "v1", b"\x07" * 32)
+    b.consortium = replace(a.consortium, key=b"\x07" * 32)
     view = await run(a, b, terms)
     assert view.state == "aborted"
     assert "canaries" in view.reason
