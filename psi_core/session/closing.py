@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from psi_core.log.signed_text import Count, Hex16, Hex32, LabName, SignedText
+from psi_core.log.signed_text import Count, Hex16, Hex32, LabName, ShortText, SignedText
 from psi_core.session.opening import (
     Accept,
     Direction,
@@ -77,7 +77,7 @@ class PreRecord(SignedText):
 class RecordLane(PreRecordLane):
     """One lane of the record: as in the pre-record, with the security model, snapshots and claims."""
 
-    security: Slug
+    security: ShortText
     snapshots: Hashes
     results: Claims
 

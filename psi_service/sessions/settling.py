@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -161,7 +162,7 @@ class Settling:
         try:
             own = _rebuilt(held, theirs, self._around.engines, self._desk.lab)
         except Conflict as missing:
-            await self._closing.abort(held.offer, missing.code, str(missing))
+            await self._abort(held, missing.code, str(missing))
             return b""
         if own != theirs:
             return await self._mismatch(held)
@@ -169,7 +170,7 @@ class Settling:
 
     async def _mismatch(self, held: Held) -> bytes:
         words = "the peer's record differs from the one this node holds or builds"
-        await self._closing.abort(held.offer, TranscriptMismatch.code, words)
+        await self._abort(held, TranscriptMismatch.code, words)
         return b""
 
     async def _take_refuse(self, held: Held, peer: Card, note: bytes) -> None:
@@ -183,9 +184,12 @@ class Settling:
             abort = Abort.open(peer_note, peer.document_verifier)
             if abort.offer != held.offer.hash().hex():
                 raise ProtocolFault("the Abort that the peer shows is of another offer")
-        await self._closing.abort(
-            held.offer, "settled", "the session broke and neither side can complete it", peer_note=peer_note
-        )
+        await self._abort(held, "settled", "the session broke and neither side can complete it", peer_note)
+
+    async def _abort(self, held: Held, code: str, words: str, peer_note: bytes = b"") -> None:
+        # Both sides may settle at the same moment; the second finds it done.
+        with suppress(Conflict):
+            await self._closing.abort(held.offer, code, words, peer_note=peer_note)
 
 
 def _merged(first: bytes, second: bytes) -> bytes:
