@@ -219,6 +219,61 @@ class NodeClient:
         """One session."""
         return self._rest.get(f"/v1/sessions/{_part(session_id)}")
 
+    def matches(
+        self,
+        *,
+        peer: str | None = None,
+        session: str | None = None,
+        status: str | None = None,
+        include_false_positives: bool = False,
+        only_new: bool = False,
+    ) -> list[Json]:
+        """One row for each own actor and peer, strongest first."""
+        return self._rest.list(
+            "/v1/matches",
+            peer=peer,
+            session=session,
+            status=status,
+            include_false_positives=include_false_positives,
+            only_new=only_new,
+        )
+
+    def actor_matches(self, reference: str) -> list[Json]:
+        """What matched for one own actor, false positives too."""
+        return self._rest.post_for_list("/v1/matches/show", {"reference": reference})
+
+    def mark_match(self, reference: str, peer: str, status: str, match_key: str | None = None) -> Json:
+        """Say what a match came to: `to review`, `confirmed` or `false positive`; returns the row."""
+        mark = {"reference": reference, "peer": peer, "status": status, "match_key": match_key}
+        return self._rest.post("/v1/matches/mark", mark)
+
+    def match_matrix(self) -> Json:
+        """Peers by match keys: how many own actors matched."""
+        return self._rest.get("/v1/matches/matrix")
+
+    def match_rules(self) -> list[Json]:
+        """How strength is judged, in words."""
+        return self._rest.list("/v1/matches/rules")
+
+    def export_matches(
+        self, *, peer: str | None = None, session: str | None = None, status: str | None = None
+    ) -> list[Json]:
+        """Matches as rows of a CSV file; the log notes who took them."""
+        wishes = {"peer": peer, "session": session, "status": status}
+        return self._rest.post_for_list("/v1/matches/export", wishes)
+
+    def match_values(
+        self,
+        rows: Sequence[Mapping[str, str]],
+        *,
+        peer: str | None = None,
+        region: str | None = None,
+        include_false_positives: bool = False,
+    ) -> Json:
+        """Which rows (`actor`, `kind`, `value`) of the lab's own file matched; the log notes who asked."""
+        wishes = {"peer": peer, "region": region, "include_false_positives": include_false_positives}
+        return self._rest.post("/v1/matches/values", {"rows": list(rows), **wishes})
+
     # The log
 
     def log(self) -> Json:

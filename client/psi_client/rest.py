@@ -56,8 +56,11 @@ class Rest:
 
     def post(self, path: str, body: Mapping[str, Any] | None = None, **query: object) -> Json:
         """POST an object and get one. Members that are None are left out."""
-        given = None if body is None else {name: value for name, value in body.items() if value is not None}
-        return cast(Json, self._json(self._send("POST", path, params=_query(query), json=given), dict))
+        return cast(Json, self._json(self._post(path, body, query), dict))
+
+    def post_for_list(self, path: str, body: Mapping[str, Any]) -> builtins.list[Json]:
+        """POST an object and get a list of them. Members that are None are left out."""
+        return cast(builtins.list[Json], self._json(self._post(path, body, {}), builtins.list))
 
     def delete(self, path: str) -> Json:
         """DELETE; an empty object when the answer has no body."""
@@ -84,6 +87,12 @@ class Rest:
             pieces = _pieces(iter(lambda: opened.read(_PIECE), b""), progress or (lambda _: None))
             response = self._send("POST", path, params=query, content=pieces, timeout=_UPLOAD_TIMEOUT)
         return cast(Json, self._json(response, dict))
+
+    def _post(
+        self, path: str, body: Mapping[str, Any] | None, query: Mapping[str, object]
+    ) -> httpx2.Response:
+        given = None if body is None else {name: value for name, value in body.items() if value is not None}
+        return self._send("POST", path, params=_query(query), json=given)
 
     def _send(self, method: str, path: str, **options: Any) -> httpx2.Response:
         try:

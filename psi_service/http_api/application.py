@@ -12,6 +12,7 @@ from psi_service.http_api import (
     consortium,
     imports,
     log,
+    matches,
     peers,
     problems,
     sessions,
@@ -22,7 +23,7 @@ from psi_service.http_api.answers import DescribedApi
 from psi_service.http_api.guard import Guard
 from psi_service.http_api.services import Services
 
-ROOMS = (status, imports, actors, peers, consortium, agreements, sessions, log, tokens)
+ROOMS = (status, imports, actors, peers, consortium, agreements, sessions, matches, log, tokens)
 _DESCRIPTION = """
 What a lab's own people and programs ask their node to do. Send `Authorization: Bearer` with a token of the node.
 Every error is `application/problem+json` with a stable `code`.
@@ -43,5 +44,6 @@ def build_api(services: Services, names: Iterable[str], max_import_bytes: int) -
     problems.install(app)
     for room in ROOMS:
         app.include_router(room.router)
-    app.add_middleware(Guard, names=frozenset(names), streams=(imports.PATH,), stream_limit=max_import_bytes)
+    large = {imports.PATH: max_import_bytes, matches.VALUES_PATH: matches.VALUES_BYTES}
+    app.add_middleware(Guard, names=frozenset(names), large=large)
     return app

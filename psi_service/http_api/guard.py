@@ -8,7 +8,7 @@ itself. There is no cookie and no CORS header anywhere, so a foreign page could 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -27,17 +27,14 @@ _OWN_PORTS = {"http": 80, "https": 443}
 class Guard:
     """ASGI middleware around the whole API.
 
-    `names` are the values of Host that this node answers to, as `names_of` gives them; `streams` are the
-    paths whose body may be up to `stream_limit` bytes because they are read piece by piece.
+    `names` are the values of Host that this node answers to, as `names_of` gives them; `large` has the paths
+    whose body may be larger than MAX_BODY, and how large, in bytes.
     """
 
-    def __init__(
-        self, app: ASGIApp, names: frozenset[str], streams: Sequence[str], stream_limit: int
-    ) -> None:
+    def __init__(self, app: ASGIApp, names: frozenset[str], large: Mapping[str, int]) -> None:
         self._app = app
         self._names = names
-        self._streams = frozenset(streams)
-        self._stream_limit = stream_limit
+        self._large = large
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -52,7 +49,7 @@ class Guard:
 
         try:
             self._check_sender(Headers(scope=scope), scope["scheme"])
-            limit = self._stream_limit if scope["path"] in self._streams else MAX_BODY
+            limit = self._large.get(scope["path"], MAX_BODY)
             await self._app(scope, _limited(receive, Headers(scope=scope), limit), sending)
         except AccessDenied as error:
             await problems.answer(error)(scope, receive, send)

@@ -9,7 +9,6 @@ under the number that the answer gives.
 from __future__ import annotations
 
 import secrets
-import traceback
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, NamedTuple
@@ -21,8 +20,11 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from psi_core import errors
+from psi_service.journal import places
 
 MEDIA_TYPE = "application/problem+json"
+MAX_FAULTS = 20
+"""Faults of one request that are told."""
 _TYPE = "urn:psi:problem:"
 _journal = structlog.get_logger(__name__)
 
@@ -99,12 +101,8 @@ def unexpected(request_path: str, error: Exception) -> JSONResponse:
     of variables: either may hold an indicator.
     """
     number = secrets.token_hex(4)
-    places = [
-        f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)
-    ]
-    _journal.error(
-        "unexpected error", number=number, path=request_path, type=type(error).__qualname__, places=places
-    )
+    kind = type(error).__qualname__
+    _journal.error("unexpected error", number=number, path=request_path, type=kind, places=places(error))
     status, title = PROBLEMS[errors.PsiError]
     detail = f"the node met an error that it did not expect; its journal names the place under {number}"
     return _response(status, title, detail, errors.PsiError.code, {"number": number}, None)
@@ -119,7 +117,9 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def of_validation(_: Request, error: RequestValidationError) -> JSONResponse:
-        faults = [{"where": _where(fault["loc"]), "what": fault["msg"]} for fault in error.errors()]
+        faults = [
+            {"where": _where(fault["loc"]), "what": fault["msg"]} for fault in error.errors()[:MAX_FAULTS]
+        ]
         detail = "; ".join(f"{fault['where']}: {fault['what']}" for fault in faults)
         status, title = PROBLEMS[errors.InputError]
         return _response(status, title, detail, errors.InputError.code, {"errors": faults}, None)

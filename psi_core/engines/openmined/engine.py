@@ -16,7 +16,7 @@ class OpenMined:
 
     name: str = "openmined"
     variant: str = "semi-honest"
-    security: str = "semi-honest: a peer that departs from the protocol can falsify results"
+    security: str = "semi-honest"
 
     def parameters(self, own_size: int, peer_size: int, reveal: Reveal) -> dict[str, int]:
         """Return {"buckets": b, "bucket_size": s} for both padded sizes; raises as `bucket_parameters`."""

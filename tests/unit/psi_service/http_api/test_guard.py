@@ -21,7 +21,7 @@ def application() -> FastAPI:
     app = FastAPI()
     problems.install(app)
     names = names_of(LISTEN, ["console.lab-a.example"], "http")
-    app.add_middleware(Guard, names=names, streams=("/stream",), stream_limit=2 * MAX_BODY)
+    app.add_middleware(Guard, names=names, large={"/stream": 2 * MAX_BODY})
 
     @app.get("/")
     async def _root() -> str:

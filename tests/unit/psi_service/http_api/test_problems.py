@@ -42,9 +42,7 @@ class Item(BaseModel):
 def application(raised: Exception | None = None) -> FastAPI:
     app = FastAPI()
     problems.install(app)
-    app.add_middleware(
-        Guard, names=names_of(Address("127.0.0.1", 80), (), "http"), streams=(), stream_limit=0
-    )
+    app.add_middleware(Guard, names=names_of(Address("127.0.0.1", 80), (), "http"), large={})
 
     @app.get("/raise")
     async def _raise() -> None:

@@ -47,7 +47,7 @@ class Pages:
 async def serving(pages: Pages, tls: Tls | None = None, stop_seconds: int = 5) -> AsyncIterator[AdminPort]:
     port = AdminPort(LOOPBACK)
     names = names_of(port.address, (), "https" if tls else "http")
-    await port.start(Guard(pages.app, names, (), 0), tls, stop_seconds)
+    await port.start(Guard(pages.app, names, {}), tls, stop_seconds)
     try:
         yield port
     finally:

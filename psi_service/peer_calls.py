@@ -1,0 +1,67 @@
+"""What the node does with a pinned peer's calls: each goes to the room that answers it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from psi_client.hello import NodeFacts
+
+from psi_core.errors import NotFound
+from psi_core.identity.card import Card
+from psi_core.kinds.registry import PROFILE
+from psi_core.session.opening import PROTOCOL
+from psi_core.wire.session_pb2 import Checkpoint
+from psi_service.consortium.service import ConsortiumService
+from psi_service.grpc_server.peers_servicer import PeerHandlers
+from psi_service.incoming_notes import IncomingNotes
+from psi_service.sessions.checkpoints import Checkpoints
+from psi_service.sessions.service import SessionService
+
+
+class PeerCalls:
+    """Handlers of the service Peers; `lab` is always the caller, checked against its pin by then."""
+
+    def __init__(
+        self,
+        card: Card,
+        version: str,
+        consortium: ConsortiumService,
+        notes: IncomingNotes,
+        sessions: SessionService,
+        checkpoints: Checkpoints,
+    ) -> None:
+        self._card = card
+        self._version = version
+        self._consortium = consortium
+        self._notes = notes
+        self._sessions = sessions
+        self._checkpoints = checkpoints
+
+    @property
+    def handlers(self) -> PeerHandlers:
+        """As the servicer takes them."""
+        return PeerHandlers(
+            hello=self.facts,
+            deliver=self._notes.received,
+            settle=self._sessions.answer_settle,
+            own_checkpoints=self.own_checkpoints,
+        )
+
+    async def facts(self) -> NodeFacts:
+        """What this node says of itself in Hello."""
+        try:
+            key_id = (await self._consortium.current()).key_id
+        except NotFound:
+            key_id = ""
+        return NodeFacts(
+            lab=self._card.lab,
+            protocols=(PROTOCOL,),
+            profile=PROFILE,
+            consortium_key_id=key_id,
+            card_fingerprint=self._card.fingerprint(),
+            version=self._version,
+        )
+
+    async def own_checkpoints(self, lab: str) -> Sequence[Checkpoint]:
+        """The caller's own checkpoints that are kept here, newest last."""
+        return [Checkpoint(note=note) for note in await self._checkpoints.of_peer(lab)]

@@ -1,0 +1,99 @@
+"""Two whole nodes on loopback for tests: init, serve, cards, consortium, agreement, lists, over REST and gRPC."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from psi_client.node_client import NodeClient
+from psi_client.profile import Profile
+
+from psi_service.app import Node, build
+from psi_service.clock import Clock, system_clock
+from psi_service.initialise import initialise
+from psi_service.settings import Settings
+
+LABS = ("lab-a.example", "lab-b.example")
+
+T = TypeVar("T")
+
+
+def free_port() -> int:
+    """A port of loopback that nobody uses now."""
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return int(found.getsockname()[1])
+
+
+@dataclass
+class Place:
+    """One lab's folder, and what reaches its node while one runs on it."""
+
+    data_dir: Path
+
+    @property
+    def settings(self) -> Settings:
+        return Settings.load(self.data_dir)
+
+    @property
+    def client(self) -> NodeClient:
+        return NodeClient(Profile.load(self.data_dir))
+
+    async def ask(self, question: Callable[[NodeClient], T]) -> T:
+        """Ask the node in a thread, because it may run on this very loop."""
+
+        def asking() -> T:
+            with self.client as client:
+                return question(client)
+
+        return await asyncio.to_thread(asking)
+
+    @asynccontextmanager
+    async def running(self, clock: Clock = system_clock) -> AsyncIterator[Node]:
+        """The lab's node in this process."""
+        node = build(self.settings, clock)
+        try:
+            await node.start()
+            yield node
+        finally:
+            await node.stop()
+
+
+async def places(folder: Path, **settings: Any) -> tuple[Place, Place]:
+    """Two new nodes' folders, on free ports; neither runs yet."""
+    found = []
+    for lab in LABS:
+        ports = {name: f"127.0.0.1:{free_port()}" for name in ("peer_listen", "admin_listen")}
+        values = {
+            "lab": lab,
+            **ports,
+            "peer_address": ports["peer_listen"],
+            "worker_processes": 1,
+            **settings,
+        }
+        await initialise(folder / lab, values, system_clock)
+        found.append(Place(folder / lab))
+    return found[0], found[1]
+
+
+async def introduce(a: Place, b: Place, match_keys: Sequence[dict[str, Any]], **terms: Any) -> str:
+    """Pin both ways, found a consortium, agree on `match_keys`; both nodes run. Returns the agreement's hash."""
+    cards = [(await each.ask(NodeClient.card))["card"] for each in (a, b)]
+    await a.ask(lambda client: client.add_peer(cards[1]))
+    await b.ask(lambda client: client.add_peer(cards[0]))
+    await a.ask(lambda client: client.create_consortium("abuse sharing"))
+    sent = await a.ask(lambda client: client.invite(LABS[1]))
+    assert sent["delivered"] == "waiting", sent
+    (invite,) = await b.ask(NodeClient.invites)
+    await b.ask(lambda client: client.join_consortium(hash_prefix=invite["hash"][:8]))
+    proposal = {"lab": LABS[1], "title": "abuse sharing 2026", "match_keys": list(match_keys)}
+    proposal |= {"minimum_interval_seconds": 0, **terms}
+    proposed = await a.ask(lambda client: client.propose_agreement(proposal))
+    assert proposed["delivered"] == "waiting", proposed
+    accepted = await b.ask(lambda client: client.accept_agreement(proposed["hash"]))
+    assert accepted["delivered"] == "in_force", accepted
+    return str(accepted["hash"])
