@@ -210,14 +210,18 @@ class Node:
         """Where the admin port listens, with the port that was taken."""
         return self.settings.admin_address if self._admin_port is None else self._admin_port.address
 
+    async def prepare(self) -> None:
+        """Check the log and load the peers: from here on the services can be used. Raises StoreError."""
+        await self._ground.log.verify_at_start()
+        await self._peers.directory.load()
+
     async def start(self) -> None:
-        """Check the log, open both ports, ask the peers in the background.
+        """Prepare, open both ports, ask the peers in the background.
 
         Raises InvalidConfiguration when a port cannot be had, StoreError; `stop` it then too.
         """
+        await self.prepare()
         log = self._ground.log
-        await log.verify_at_start()
-        await self._peers.directory.load()
         if log.refusal is None:
             await self.services.importer.recover_at_start()
             # Before anyone can start a session: whatever is unfinished now was left by a crash.

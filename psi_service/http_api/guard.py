@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -21,6 +21,8 @@ from psi_service.http_api import problems
 MAX_BODY = 256 * 1024  # every JSON body; a signed note is at most 64 KiB
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 _EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 -- names it, binds nothing
+# Answers name actors and show new tokens: no browser or proxy keeps them.
+_HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 _OWN_PORTS = {"http": 80, "https": 443}
 
 
@@ -44,7 +46,9 @@ class Guard:
 
         async def sending(message: Message) -> None:
             nonlocal started
-            started = started or message["type"] == "http.response.start"
+            if message["type"] == "http.response.start":
+                started = True
+                MutableHeaders(scope=message).update(_HEADERS)
             await send(message)
 
         try:

@@ -136,6 +136,12 @@ def test_no_cors_and_no_cookie(client: TestClient) -> None:
         assert not [name for name in headers if name.startswith("access-control") or name == "set-cookie"]
 
 
+def test_no_answer_is_kept_on_the_way(client: TestClient) -> None:
+    for response in (client.get("/"), client.get("/nowhere"), client.post("/body")):
+        assert response.headers["cache-control"] == "no-store"
+        assert response.headers["x-content-type-options"] == "nosniff"
+
+
 @pytest.mark.parametrize("path", ["/body", "/json"])
 def test_a_body_above_the_limit_is_refused(client: TestClient, path: str) -> None:
     headers = {"content-type": "application/json"}
