@@ -24,3 +24,4 @@ class Fault(StrEnum):
     BUSY = "busy"
     CLOSED = "closed"
     CANCELLED = "cancelled"
+    REMOVED = "removed"

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from psi_client.peer_fault import Fault
 from psi_client.quiet_grpc import grpc
-from psi_core.errors import PeerError, PeerUnreachable, ProtocolFault, PsiError, Refused
+from psi_core.errors import PeerError, PeerUnreachable, ProtocolFault, PsiError, Refused, SessionAborted
 
 ERROR_KEY = "psi-error"
 RULE_KEY = "psi-rule"
@@ -71,6 +71,10 @@ def _said(lab: str, code: grpc.StatusCode, slug: str, words: str, rule: str | No
         return Refused(rule or "unnamed", words, by=lab)
     if code in _NOT_ACCEPTED:
         return PeerUnreachable(f"{lab} does not accept this lab: {words}", fault=Fault.NOT_ACCEPTED)
+    if slug == SessionAborted.code:
+        return SessionAborted(f"{lab} ended the session: {words}")
+    if slug == PeerUnreachable.code:
+        return PeerUnreachable(f"{lab} ended the call: {words}", fault=Fault.CLOSED)
     return PeerError(f"{lab} answered: {words} ({slug})")
 
 

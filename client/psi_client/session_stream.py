@@ -19,10 +19,14 @@ class SessionStream(Protocol):
     """
 
     async def send(self, frame: SessionFrame) -> None:
-        """Hand over one frame; waits while the other side is slower. Raises PeerError when it is gone."""
+        """Hand over one frame; waits while the other side is slower. Raises what `receive` raises."""
 
     async def receive(self) -> SessionFrame:
-        """The next frame. Raises PeerUnreachable when the other side is gone, or has ended the stream."""
+        """The next frame.
+
+        Raises PeerUnreachable when the other side is gone, has ended the stream or is no longer a peer;
+        SessionAborted when either node stops; Refused, ProtocolFault or PeerError when the other said so.
+        """
 
     async def close(self) -> None:
         """Say that no further frame follows, and let what was sent arrive. Never raises a PeerError."""

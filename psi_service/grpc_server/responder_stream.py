@@ -42,8 +42,8 @@ class ResponderStream(FrameStream):
 async def answer(context: Context, respond: Callable[[ResponderStream], Awaitable[Any]]) -> None:
     """Run `respond` on the stream of `context` and return when it has ended, whatever happens to the RPC.
 
-    When the RPC is cancelled (the caller is gone, the peer was removed, the node stops), the stream raises
-    PeerUnreachable from then on; this waits until `respond` has written down what it must, then is cancelled.
+    When the RPC is cancelled, the stream raises PeerUnreachable from then on (the caller is gone) or the reason of
+    OpenCalls (the peer was removed, the node stops). This waits until `respond` has written down what it must.
     """
     stream = ResponderStream(context)
     session = asyncio.ensure_future(respond(stream))
@@ -53,9 +53,16 @@ async def answer(context: Context, respond: Callable[[ResponderStream], Awaitabl
             await asyncio.wait((session,))
         except asyncio.CancelledError as reason:
             cancelled = reason
-            stream.cut(PeerUnreachable("the peer is gone, or was sent away", fault=Fault.CLOSED))
+            stream.cut(_reason(cancelled))
     if cancelled is not None:
         if not session.cancelled():
             session.exception()
         raise cancelled
     await session
+
+
+def _reason(cancelled: asyncio.CancelledError) -> PsiError:
+    for told in cancelled.args:
+        if isinstance(told, PsiError):
+            return told
+    return PeerUnreachable("the peer is gone", fault=Fault.CLOSED)

@@ -10,9 +10,10 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+from psi_client.peer_fault import Fault
 from sqlite_utils import Database
 
-from psi_core.errors import AccessDenied, Conflict, InputError, InvalidCertificate, NotFound
+from psi_core.errors import Conflict, InputError, InvalidCertificate, NotFound, PeerUnreachable
 from psi_core.identity.card import Card
 from psi_core.log.entry import EntryKind
 from psi_service.clock import Clock, instant
@@ -119,7 +120,8 @@ class PeerDirectory:
             card = self.get(lab)
             del self._cards[lab]
             self._show()
-            self._calls.end(lab, AccessDenied(f"the labs {self._own_lab} and {lab} are no longer peers"))
+            words = f"{self._own_lab} and {lab} are no longer peers"
+            self._calls.end(lab, PeerUnreachable(words, fault=Fault.REMOVED))
             await self._store.transaction(lambda db: self._write_removed(db, card))
 
     def _show(self) -> None:

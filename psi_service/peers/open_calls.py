@@ -41,7 +41,10 @@ class OpenCalls:
 
     @contextmanager
     def until_ended(self, lab: str) -> Iterator[None]:
-        """Run the block as one open call with `lab`: ended from here, it is cancelled and raises the reason."""
+        """Run the block as one open call with `lab`: ended from here, it is cancelled and raises the reason.
+
+        The CancelledError inside the block carries the reason too, as its one argument.
+        """
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("a call runs in an asyncio task")
@@ -50,7 +53,7 @@ class OpenCalls:
         def cut(reason: PsiError) -> None:
             if not reasons:
                 reasons.append(reason)
-                task.cancel()
+                task.cancel(reason)
 
         with self.entered(lab, cut):
             try:

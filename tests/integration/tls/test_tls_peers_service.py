@@ -12,7 +12,6 @@ from psi_client.peer_fault import Fault
 from psi_client.quiet_grpc import grpc
 
 from psi_core.errors import (
-    AccessDenied,
     Conflict,
     NodeRefusing,
     PeerError,
@@ -237,7 +236,7 @@ async def test_health_can_be_watched_until_the_peer_is_removed(pair):
         await b.directory.remove(a.lab)
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await call.read()
-        assert caught.value.code() is grpc.StatusCode.PERMISSION_DENIED
+        assert caught.value.code() is grpc.StatusCode.ABORTED
 
 
 async def test_a_delivery_under_way_ends_when_the_peer_is_removed(pair, until):
@@ -246,5 +245,5 @@ async def test_a_delivery_under_way_ends_when_the_peer_is_removed(pair, until):
     delivery = asyncio.create_task(a.delivery.deliver(b.lab, b"note"))
     await until(lambda: b.calls.count(a.lab) == 1)
     await a.directory.remove(b.lab)
-    with pytest.raises(AccessDenied, match="no longer peers"):
+    with pytest.raises(PeerUnreachable, match="no longer peers"):
         await delivery

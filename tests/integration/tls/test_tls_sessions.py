@@ -9,7 +9,7 @@ from psi_client.channel import FRAME_BYTES
 from psi_client.peer_fault import Fault
 from psi_client.quiet_grpc import grpc
 
-from psi_core.errors import AccessDenied, PeerUnreachable, ProtocolFault, PsiError, SessionAborted
+from psi_core.errors import PeerUnreachable, ProtocolFault, PsiError, SessionAborted
 from psi_core.wire.peers_pb2 import DeliverRequest
 from psi_core.wire.session_pb2 import EngineFrame, SessionFrame
 
@@ -128,11 +128,13 @@ async def test_removing_a_peer_ends_its_open_stream_and_tells_it_why(pair, frame
         await stream.send(frame(b"x"))
         await stream.receive()
         await b.directory.remove(a.lab)
-        with pytest.raises(PeerUnreachable, match="no longer peers") as caught:
+        with pytest.raises(
+            PeerUnreachable, match=r"^lab-b.example ended the call: .* no longer peers$"
+        ) as caught:
             await stream.receive()
-        assert caught.value.fault == Fault.NOT_ACCEPTED
+        assert caught.value.fault == Fault.CLOSED
     # The session there heard of it and could finish what it had to write.
-    await ended(b)
+    assert (await ended(b)).fault == Fault.REMOVED
     assert b.calls.count(a.lab) == 0
 
 
@@ -142,8 +144,9 @@ async def test_removing_a_peer_ends_the_streams_that_we_opened(pair, frame):
         await stream.send(frame(b"x"))
         await stream.receive()
         await a.directory.remove(b.lab)
-        with pytest.raises(AccessDenied, match="no longer peers"):
+        with pytest.raises(PeerUnreachable, match="no longer peers") as caught:
             await stream.receive()
+        assert caught.value.fault == Fault.REMOVED
     await ended(b)
 
 
@@ -163,9 +166,10 @@ async def test_stopping_the_node_ends_open_sessions_with_words(pair, frame):
         await stream.send(frame(b"x"))
         await stream.receive()
         stop = asyncio.create_task(b.server.stop(5))
-        with pytest.raises(PsiError, match="the node is stopping"):
+        with pytest.raises(SessionAborted, match=r"^lab-b.example ended the session: the node is stopping"):
             await stream.receive()
         await stop
+    assert isinstance(await ended(b), SessionAborted)
     assert b.sessions.open == 0
     with pytest.raises(PeerUnreachable):
         await a.delivery.deliver(b.lab, b"x")

@@ -7,7 +7,7 @@ from psi_client.peer_fault import Fault
 from psi_client.quiet_grpc import grpc
 from psi_client.rpc_errors import error_of_status, plain_words
 
-from psi_core.errors import PeerError, PeerUnreachable, ProtocolFault, Refused
+from psi_core.errors import PeerError, PeerUnreachable, ProtocolFault, Refused, SessionAborted
 
 LAB = "lab-b.example"
 Code = grpc.StatusCode
@@ -57,6 +57,20 @@ def test_a_refusal_keeps_its_rule():
 def test_a_slug_that_is_none_is_ignored(slug):
     error = error_of_status(LAB, Code.FAILED_PRECONDITION, "words", {"psi-error": slug})
     assert str(error) == f"the call to {LAB} failed with the gRPC status FAILED_PRECONDITION"
+
+
+@pytest.mark.parametrize(
+    ("slug", "kind", "words"),
+    [
+        ("session-aborted", SessionAborted, f"{LAB} ended the session: the node is stopping"),
+        ("peer-unreachable", PeerUnreachable, f"{LAB} ended the call: the node is stopping"),
+        ("conflict", PeerError, f"{LAB} answered: the node is stopping (conflict)"),
+        ("worker-died", PeerError, f"{LAB} answered: the node is stopping (worker-died)"),
+    ],
+)
+def test_an_ended_session_is_told_from_an_answer(slug, kind, words):
+    error = error_of_status(LAB, Code.ABORTED, "the node is stopping", {"psi-error": slug})
+    assert (type(error), str(error)) == (kind, words)
 
 
 def test_a_rule_that_is_none_is_ignored():

@@ -7,9 +7,9 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from psi_client.peer_fault import Fault
 
 from psi_core.errors import (
-    AccessDenied,
     Conflict,
     InputError,
     InvalidCertificate,
@@ -130,7 +130,7 @@ async def test_a_removed_lab_is_gone_at_once_its_calls_end_and_it_is_logged(plac
     ended = []
     with place.calls.entered("lab-b.example", ended.append):
         await place.directory.remove("lab-b.example")
-    assert [type(reason) for reason in ended] == [AccessDenied]
+    assert [reason.fault for reason in ended] == [Fault.REMOVED]
     with pytest.raises(NotFound, match="no peer lab-b"):
         place.directory.get("lab-b.example")
     assert place.directory.card_by_pin(card.pin) is None

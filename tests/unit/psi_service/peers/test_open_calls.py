@@ -61,6 +61,25 @@ async def test_a_cancellation_from_elsewhere_stays_a_cancellation():
     assert calls.count(A) == 0
 
 
+async def test_a_call_is_told_the_reason_while_it_is_cancelled():
+    calls = OpenCalls()
+    told = []
+
+    async def listens() -> None:
+        with calls.serving(A):
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError as cancelled:
+                told.extend(cancelled.args)
+                raise
+
+    (task,) = await started(listens())
+    calls.end(A, REMOVED)
+    with pytest.raises(AccessDenied):
+        await task
+    assert told == [REMOVED]
+
+
 async def test_a_call_that_swallows_its_cancellation_ends_with_the_reason_all_the_same():
     calls = OpenCalls()
 
