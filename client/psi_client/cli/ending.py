@@ -1,0 +1,77 @@
+"""How a command ends: its exit code, and what went wrong in one line on standard error.
+
+    0   done
+    1   refused or failed: `error: what, where, how to mend it (code <slug>)`
+    2   the command line is wrong (Typer says how)
+
+With `--json` an error is also the one document on standard output. A traceback is never shown: an error that
+nobody foresaw is named by its type and its place in the code, for a report to the makers.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from pathlib import Path
+from typing import Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from psi_client.cli.options import wants_json
+from psi_client.cli.output import print_json
+from psi_client.cli.plain import plain
+from psi_core.errors import PsiError
+
+FAILED = 1
+MAX_WORDS = 2000
+_MEMBERS = ("rule", "by", "fault", "kind", "reason")
+
+
+class Commands(TyperGroup):
+    """The outermost group of commands: errors of the tree end here as said above."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; raises typer.Exit when it fails."""
+        try:
+            return super().invoke(ctx)
+        except PsiError as error:
+            if wants_json(ctx):
+                print_json({"error": {"code": error.code, "message": error.message, **_members(error)}})
+            fail(error.message, error.code)
+
+
+def run(app: typer.Typer, name: str) -> NoReturn:
+    """Run the command line of this process and exit."""
+    try:
+        app(prog_name=name)
+    except Exception as error:  # noqa: BLE001 -- the edge: what nobody foresaw is named, without its values
+        _say(f"{name} itself is at fault: {_place(error)}. Please tell its makers", "unexpected")
+    sys.exit(FAILED)
+
+
+def fail(words: str, code: str) -> NoReturn:
+    """Say what went wrong on standard error and end the command with exit code 1.
+
+    For a command that has printed its document already; others raise an error of the tree.
+    """
+    _say(words, code)
+    raise typer.Exit(FAILED)
+
+
+def _say(words: str, code: str) -> None:
+    typer.echo(f"error: {plain(words, MAX_WORDS)} (code {plain(code)})", err=True)
+
+
+def _members(error: PsiError) -> dict[str, str]:
+    """What an error carries beside its sentence."""
+    found = {name: getattr(error, name, "") for name in _MEMBERS}
+    return {name: value for name, value in found.items() if isinstance(value, str) and value}
+
+
+def _place(error: Exception) -> str:
+    places = [
+        f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}"
+        for frame in traceback.extract_tb(error.__traceback__)[-1:]
+    ]
+    return " at ".join([type(error).__qualname__, *places])

@@ -1,0 +1,76 @@
+"""`psi-node log`: a copy for an auditor, or a look at the entries."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from psi_client.cli.options import CONTEXT, JsonOption, examples
+from psi_client.cli.output import answer
+
+from psi_service.cli.either_way import either_way
+from psi_service.cli.options import DataOption, settings_of
+
+if TYPE_CHECKING:
+    from psi_client.node_client import NodeClient
+
+    from psi_service.http_api.services import Services
+
+app = typer.Typer(
+    name="log",
+    help="The node's append-only log.",
+    context_settings=CONTEXT,
+    no_args_is_help=True,
+    epilog=examples("psi-node log export export/lab-a", "psi-node log show --limit 5"),
+)
+
+
+@app.callback()
+def log(data: DataOption = None, as_json: JsonOption = False) -> None:
+    """The node's append-only log."""
+
+
+@app.command("export", epilog=examples("psi-node log export export/lab-a"))
+def export(
+    directory: Annotated[
+        Path, typer.Argument(metavar="DIR", help="A new or empty folder.", show_default=False)
+    ],
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the whole log, with a signed checkpoint, for psi audit verify (layout: c2sp.org/tlog-tiles)."""
+    from psi_service.cli.show.log import print_export
+    from psi_service.log.export import export_log
+
+    async def locally(services: Services) -> object:
+        return await export_log(services.store, services.log, directory)
+
+    made = either_way(settings_of(data), locally, lambda node: node.export_log(directory))
+    answer(made, print_export, as_json=as_json)
+
+
+@app.command("show", epilog=examples("psi-node log show", "psi-node log show --from 0 --limit 5 --json"))
+def show(
+    start: Annotated[
+        int | None,
+        typer.Option("--from", min=0, help="First position; left out: the newest.", show_default=False),
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many at most.")] = 20,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show entries, the newest or from a position on."""
+    from psi_service.cli.entries import read_entries, read_locally, read_remotely
+    from psi_service.cli.show.log import print_entries
+
+    settings = settings_of(data)
+
+    async def locally(services: Services) -> object:
+        return await read_locally(services.log, start, limit)
+
+    def remotely(node: NodeClient) -> object:
+        return read_remotely(settings, node, start, limit)
+
+    found = either_way(settings, locally, remotely)
+    answer(read_entries(found), print_entries, as_json=as_json)

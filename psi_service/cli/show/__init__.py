@@ -1,0 +1,1 @@
+"""What the answers of `psi-node` look like; see psi_client/cli/show."""
