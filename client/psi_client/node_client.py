@@ -200,14 +200,14 @@ class NodeClient:
         started = self._rest.post("/v1/sessions", {"lab": lab, "match_keys": keys, **wishes})
         return str(started["session_id"])
 
-    def follow(self, session_id: str) -> Iterator[Json]:
+    def follow(self, session_id: str, *, seconds: float = WAIT_SECONDS) -> Iterator[Json]:
         """Yield where a session stands at each new phase, last of all with `over` and the whole `session`.
 
-        Raises what ended a session that never came to an offer.
+        Within a phase again after `seconds` (at most 30). Raises what ended a session that never came to an offer.
         """
         standing: Json = {"over": False, "phase": None}
         while not standing["over"]:
-            query = {"seconds": WAIT_SECONDS, "seen": standing["phase"]}
+            query = {"seconds": seconds, "seen": standing["phase"]}
             standing = self._rest.post(f"/v1/sessions/{_part(session_id)}/wait", **query)
             yield standing
 

@@ -24,6 +24,9 @@ EXAMPLES = examples(
     "psi match lab-b.example --agreement 7f3a --reveal count",
 )
 LOST_COUNTER = "counter"
+LOOK_SECONDS = 1.0
+"""How old the figures beside the bar may be."""
+
 _REFUSAL = re.compile(r"refused by (?P<by>[a-z0-9.-]{3,253}): (?P<words>.*)", re.DOTALL)
 _RULE = re.compile(r"\((?:agreement [0-9a-f]{4,64}, )?rule (?P<rule>[a-z_]{1,60})\)")
 
@@ -127,7 +130,7 @@ def _run(node: NodeClient, lab: str, wishes: Mapping[str, Any], *, quiet: bool) 
 
     session_id = node.match(lab, **wishes)
     with nullcontext() if quiet else SessionBar(console(stderr=True), lab) as bar:
-        for standing in node.follow(session_id):
+        for standing in node.follow(session_id, seconds=LOOK_SECONDS):
             if bar is not None:
                 bar.show(standing)
     session: dict[str, Any] = standing["session"]

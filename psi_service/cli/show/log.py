@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from psi_client.cli.plain import plain
-from psi_client.cli.show.table import counted, print_line, print_table
+from psi_client.cli.show.table import counted, minute, print_line, print_table
 from rich.console import Console
 
 SHOWN_CHARACTERS = 40
@@ -23,14 +23,14 @@ def print_entries(console: Console, entries: Sequence[Mapping[str, Any]]) -> Non
     rows = [
         (
             str(entry["position"]),
-            entry["time"],
+            minute(entry["time"]),
             entry["kind"],
             entry["peer"],
             ", ".join(_parts(entry["body"])),
         )
         for entry in entries
     ]
-    print_table(console, ("entry", "time", "kind", "peer", "what"), rows, wrap=("what",))
+    print_table(console, ("entry", "time (UTC)", "kind", "peer", "what"), rows, wrap=("what",))
 
 
 def _parts(body: Mapping[str, Any]) -> Iterator[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 from rich.console import Console
@@ -11,22 +12,28 @@ from psi_client.cli.show.table import counted, print_line, print_table
 
 
 def print_report(console: Console, report: Mapping[str, Any]) -> None:
-    """Every claim with its state, then how many are in which."""
+    """Every claim with its state, log by log, then how many are in which."""
     claims = report["claims"]
-    rows = [
-        (claim["state"], claim["logs"], claim["name"], claim["words"], _places(claim)) for claim in claims
-    ]
-    print_table(
-        console,
-        ("state", "logs", "claim", "what was found", "entries"),
-        rows,
-        wrap=("what was found", "entries"),
-    )
+    for logs, group in groupby(claims, key=lambda claim: claim["logs"]):
+        print_line(console, " and ".join(logs), style="bold")
+        rows = [(claim["state"], claim["name"], claim["words"], _places(claim)) for claim in group]
+        print_table(
+            console, ("state", "claim", "what was found", "entries"), rows, wrap=("what was found", "entries")
+        )
+        print_line(console, "")
     states = [claim["state"] for claim in claims]
     parts = [f"{counted(states.count('proven'), 'claim')} proven", f"{states.count('broken')} broken"]
     if "not provable" in states:
         parts.append(f"{states.count('not provable')} not provable")
     print_line(console, ", ".join(parts), style="bold")
+
+
+def print_keys(console: Console, cards: Sequence[Mapping[str, Any]]) -> None:
+    """Keys, one a line, under the lab and the fingerprint of the card that they are from."""
+    for card in cards:
+        print_line(console, f"# {card['lab']}, card {card['fingerprint']}")
+        for key in card["keys"]:
+            print_line(console, key)
 
 
 def _places(claim: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
-from psi_client.cli.show.table import counted, print_line, print_pairs, print_table, size
+from psi_client.cli.show.table import counted, minute, print_line, print_pairs, print_table, size
 
 SHORT_ID = 8
 
@@ -20,19 +20,18 @@ def print_sessions(console: Console, sessions: Sequence[Mapping[str, Any]]) -> N
     rows = [
         (
             session["session_id"][:SHORT_ID],
-            session["started"],
+            minute(session["started"]),
             session["peer"],
             session["role"],
-            session["direction"],
-            len(session["lanes"]),
             session["state"],
             session["actors"],
-            session["reason"],
         )
         for session in sessions
     ]
-    headings = ("session", "started", "peer", "role", "learns", "lanes", "state", "actors", "reason")
-    print_table(console, headings, rows, wrap=("reason",))
+    print_table(console, ("session", "started (UTC)", "peer", "this lab", "state", "actors"), rows)
+    for session in sessions:
+        if session["reason"] is not None:
+            print_line(console, f"{session['session_id'][:SHORT_ID]} {session['reason']}", style="dim")
 
 
 def print_session(console: Console, session: Mapping[str, Any]) -> None:

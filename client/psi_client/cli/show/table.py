@@ -11,6 +11,7 @@ from rich.text import Text
 from psi_client.cli.plain import plain
 
 NOTHING = "-"
+GAP = 3
 
 _STYLES: Mapping[str, str] = {
     "strong": "bold red",
@@ -48,7 +49,7 @@ def print_table(
 ) -> None:
     """Print rows under headings; columns named in `wrap` may break over lines, numbers stand at the right."""
     filled = [[cell(value) for value in row] for row in rows]
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 3, 0, 0))
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, GAP, 0, 0))
     for index, heading in enumerate(headings):
         numbers = any(row[index].plain != NOTHING for row in filled)
         numbers = numbers and all(_is_number(row[index]) for row in filled)
@@ -60,6 +61,10 @@ def print_table(
         )
     for row in filled:
         table.add_row(*row)
+    if _needed(headings, filled, wrap) > console.width:
+        # Nothing is cut off: on a narrow terminal every column may break.
+        for column in table.columns:
+            column.no_wrap = False
     console.print(table)
 
 
@@ -93,6 +98,21 @@ def size(count: int) -> str:
 def day(moment: object) -> str | None:
     """The date of an RFC 3339 moment."""
     return None if moment is None else str(moment).partition("T")[0]
+
+
+def minute(moment: object) -> str | None:
+    """Date and time of an RFC 3339 moment, to the minute."""
+    return None if moment is None else str(moment)[:16].replace("T", " ")
+
+
+def _needed(headings: Sequence[str], rows: Sequence[Sequence[Text]], wrap: Sequence[str]) -> int:
+    """The least width at which no cell of a column that may not break is cut."""
+    columns = zip(headings, *([cell.plain for cell in row] for row in rows), strict=True)
+    longest = (
+        max(len(word) for text in (heading, *texts) for word in (text.split() if heading in wrap else [text]))
+        for heading, *texts in columns
+    )
+    return sum(longest) + GAP * (len(headings) - 1)
 
 
 def _is_number(text: Text) -> bool:
