@@ -11,32 +11,30 @@ from dataclasses import dataclass, field
 
 from sqlite_utils import Database
 
-_FIRST_IN = """
+# Windows, not joins with grouped subqueries: SQLite would scan those against each other, row by row.
+_COUNTED = """
+    SELECT *, count(*) OVER (PARTITION BY peer, match_key, fingerprint) AS shared,
+        max(status = 'false positive') OVER own AS false_positive, max(status = 'confirmed') OVER own AS confirmed
+    FROM matches WHERE (:peer IS NULL OR peer = :peer)
+        AND (:actor IS NULL OR (peer, match_key, fingerprint) IN (
+            SELECT peer, match_key, fingerprint FROM matches WHERE actor = :actor))
+    WINDOW own AS (PARTITION BY peer, actor, match_key)
+"""
+_NEWEST = """
     SELECT peer, session_id, max(rowid) FROM sessions
     WHERE state = 'complete' AND reveal = 'items' AND own_results IS NOT NULL GROUP BY peer
 """
-_SHARED = """
-    SELECT peer, match_key, fingerprint, count(*) AS actors FROM matches GROUP BY peer, match_key, fingerprint
-"""
-_SAID = """
-    SELECT peer, actor, match_key, max(status = 'false positive') AS false_positive,
-        max(status = 'confirmed') AS confirmed
-    FROM matches GROUP BY peer, actor, match_key
-"""
 # The indicator of a single kind carries the fingerprint itself; that of a joined one is found by its kinds.
 _KEYS = f"""
-    WITH newest AS ({_FIRST_IN}), shared AS ({_SHARED}), said AS ({_SAID})
-    SELECT m.peer, m.actor, m.match_key, count(DISTINCT m.fingerprint), min(shared.actors),
-        said.false_positive, said.confirmed, max(m.first_session = coalesce(:session, newest.session_id)),
+    WITH m AS ({_COUNTED}), newest AS ({_NEWEST})
+    SELECT m.peer, m.actor, m.match_key, count(DISTINCT m.fingerprint), min(m.shared),
+        m.false_positive, m.confirmed, max(m.first_session = coalesce(:session, newest.session_id)),
         min(i.first_seen), max(i.last_seen), group_concat(DISTINCT i.tlp)
-    FROM matches m
-    JOIN shared USING (peer, match_key, fingerprint)
-    JOIN said USING (peer, actor, match_key)
+    FROM m
     LEFT JOIN newest ON newest.peer = m.peer
     LEFT JOIN indicators i ON i.actor = m.actor AND i.fingerprint = m.fingerprint
-        AND i.kind IN (m.match_key, iif(m.match_key = 'ip', 'ipv4', NULL), iif(m.match_key = 'ip', 'ipv6',
-        NULL))
-    WHERE (:peer IS NULL OR m.peer = :peer) AND (:actor IS NULL OR m.actor = :actor)
+        AND i.kind IN (m.match_key, iif(m.match_key = 'ip', 'ipv4', NULL), iif(m.match_key = 'ip', 'ipv6', NULL))
+    WHERE (:actor IS NULL OR m.actor = :actor)
         AND (:session IS NULL OR EXISTS (
             SELECT 1 FROM session_matches s JOIN sessions USING (session_id)
             WHERE s.session_id = :session AND sessions.state = 'complete' AND sessions.peer = m.peer
@@ -58,14 +56,12 @@ _ACTORS = """
     WHERE id IN (SELECT actor FROM matches
                  WHERE (:peer IS NULL OR peer = :peer) AND (:actor IS NULL OR actor = :actor))
 """
-_MATRIX = f"""
-    SELECT m.peer, m.match_key, count(DISTINCT m.actor) FROM matches m
-    JOIN ({_SAID}) said USING (peer, actor, match_key)
-    WHERE NOT said.false_positive GROUP BY m.peer, m.match_key
-"""  # noqa: S608 -- joined from the constants above alone
-_ACTORS_OF_PEERS = f"""
-    SELECT peer, count(DISTINCT actor) FROM ({_SAID}) WHERE NOT false_positive GROUP BY peer
-"""  # noqa: S608 -- joined from the constants above alone
+_SAID = """
+    SELECT peer, actor, match_key FROM matches GROUP BY peer, actor, match_key
+    HAVING NOT max(status = 'false positive')
+"""
+_MATRIX = f"SELECT peer, match_key, count(*) FROM ({_SAID}) GROUP BY peer, match_key"  # noqa: S608 -- constants
+_ACTORS_OF_PEERS = f"SELECT peer, count(DISTINCT actor) FROM ({_SAID}) GROUP BY peer"  # noqa: S608 -- constants
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,7 +95,7 @@ class MatchService:
         lookup = self._lookup(reference)
         noted = instant(self._clock())
 
-        def change(db: Database) -> MatchRow:
+        def change(db: Database) -> int:
             actor = _actor(db, lookup)
             if db.conn.execute(_MARK, (status, noted, peer, actor, match_key, match_key)).rowcount == 0:
                 raise NotFound(
@@ -103,10 +103,14 @@ class MatchService:
                     + ("" if match_key is None else " under this match key")
                     + "; `psi matches --all` lists what did"
                 )
-            (row,) = self._rows(db, Scope(peer, actor), include_false_positives=True)
-            return row
+            return actor
 
-        return await self._store.transaction(change)
+        # Read afterwards: the writer thread has debits to write.
+        scope = Scope(peer, await self._store.transaction(change))
+        rows = await self._store.query(lambda db: self._rows(db, scope, include_false_positives=True))
+        if not rows:
+            raise NotFound("the actor was erased a moment ago")
+        return rows[0]
 
     async def matrix(self) -> Matrix:
         """Peers by match keys: how many own actors matched, false positives left out."""
