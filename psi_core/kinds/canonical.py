@@ -1,6 +1,7 @@
 """From a spelling to the canonical form: the one door through which every value of every kind goes.
 
-    value -> bounds (length, control characters) -> reader of the kind -> canonical form
+    value -> plain spelling? (plain.py) ------------------------------> canonical form
+          `-> bounds (length, control characters) -> reader of the kind -^
 
 Equal things spelled differently must come out equal, or two labs never meet; unlike things must come out
 unlike. A form is a fixed point: reading it again gives itself.
@@ -15,11 +16,13 @@ from importlib import import_module
 from typing import cast
 
 from psi_core.errors import InvalidIndicator
-from psi_core.kinds.registry import IP, Kind, kind_named
+from psi_core.kinds.plain import plain, plain_prefixes
+from psi_core.kinds.registry import IP, IP_KINDS, Kind, kind_named
 
 MAX_VALUE = 4096
 """Longest value, in characters, that is looked at, and longest canonical form."""
 
+_ADDRESSES = frozenset({IP, *IP_KINDS})
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _CONTROL_IN_PROSE = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -30,6 +33,16 @@ def canonical(kind: str, value: str, *, region: str | None = None) -> str:
     `region` (two letters, ISO 3166) is what national phone numbers are read by; other kinds do not look at
     it. Raises InvalidIndicator with kind and reason, never with the value.
     """
+    known = plain(kind, value)
+    if known is None:
+        return as_read(kind, value, region=region)
+    if region is not None and kind_named(kind).regional:
+        _reader("phone.known_region")(region)
+    return known
+
+
+def as_read(kind: str, value: str, *, region: str | None = None) -> str:
+    """What `canonical` gives, by the kind's reader and library alone. Raises InvalidIndicator."""
     entry = kind_named(kind)
     text = _bounded(entry, value)
     read = _reader(entry.reader)
@@ -49,10 +62,14 @@ def resolved(kind: str, value: str, *, region: str | None = None) -> tuple[str, 
     `ip` becomes ipv4 or ipv6, and an ipv6 that is an IPv4-mapped address (::ffff:192.0.2.1) becomes the ipv4
     that it stands for; every other kind stays. Raises InvalidIndicator.
     """
-    if kind == IP:
-        kind = kind_of_address(value)
-    elif kind == "ipv6" and ":" in value and kind_of_address(value) == "ipv4":
-        kind = "ipv4"
+    if kind in _ADDRESSES:
+        for family in IP_KINDS if kind == IP else (kind,):
+            if (known := plain(family, value)) is not None:
+                return family, known
+        if kind == IP:
+            kind = kind_of_address(value)
+        elif kind == "ipv6" and ":" in value and kind_of_address(value) == "ipv4":
+            kind = "ipv4"
     return kind, canonical(kind, value, region=region)
 
 
@@ -76,8 +93,7 @@ def derived(kind: str, canonical_value: str) -> tuple[tuple[str, str], ...]:
         case "email":
             return (("email_mailbox", _reader("mailbox.folded")(canonical_value)),)
         case "ipv4" | "ipv6":
-            prefixes = cast(Callable[[str], tuple[str, ...]], _function("network.prefixes"))
-            return tuple(("ip_prefix", prefix) for prefix in prefixes(canonical_value))
+            return tuple(("ip_prefix", prefix) for prefix in plain_prefixes(kind, canonical_value))
         case "domain":
             registrable = cast(Callable[[str], str | None], _function("registrable.registrable_domain"))
             found = registrable(canonical_value)

@@ -51,12 +51,6 @@ def canonical_ip_prefix(value: str) -> str:
     return str(ip_network((address, int(length)), strict=False))
 
 
-def prefixes(address: str) -> tuple[str, ...]:
-    """The ladder above a canonical ipv4 (one prefix) or ipv6 (two)."""
-    parsed = ip_address(address)
-    return tuple(str(ip_network((parsed, length), strict=False)) for length in PREFIX_LADDER[parsed.version])
-
-
 def canonical_asn(value: str) -> str:
     """Decimal, 1 to 4,294,967,295; AS64496 and asdot 1.10 (RFC 5396) are read. Raises InvalidIndicator."""
     found = _ASN.fullmatch(value)

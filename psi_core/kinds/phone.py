@@ -37,7 +37,7 @@ def canonical_phone(value: str, region: str | None = None) -> str:
     number = value[4:] if value[:4].lower() == "tel:" else value
     if any(character.isalpha() for character in number):
         raise InvalidIndicator("phone", "holds letters: give the number alone, without name or extension")
-    form = _e164(_INTERNATIONAL_ZEROS.sub("+", number.strip()), _known_region(region))
+    form = _e164(_INTERNATIONAL_ZEROS.sub("+", number.strip()), known_region(region))
     if form != value and _e164(form, None) != form:
         # What is left still looks as if it began with a trunk prefix: the two readings are two numbers.
         raise InvalidIndicator(
@@ -46,7 +46,8 @@ def canonical_phone(value: str, region: str | None = None) -> str:
     return form
 
 
-def _known_region(region: str | None) -> str | None:
+def known_region(region: str | None) -> str | None:
+    """The region in upper case. Raises InvalidIndicator for one that the library does not know."""
     if region is None:
         return None
     if region.upper() not in phonenumbers.SUPPORTED_REGIONS:
