@@ -72,8 +72,7 @@ def _check_encoded(label: str) -> None:
     """An A-label must be the one encoding of a label that UTS-46 leaves as it is (its section 4, step 4)."""
     try:
         decoded = label.removeprefix(_ACE).encode("ascii").decode("punycode")
-        holds = not decoded.isascii() and idna.uts46_remap(decoded, std3_rules=False) == decoded
-        holds = holds and "." not in decoded and _encoded(decoded) == label
+        holds = idna.uts46_remap(decoded, std3_rules=False) == decoded and _encoded(decoded) == label
     except (UnicodeError, InvalidIndicator):
         holds = False
     if not holds:

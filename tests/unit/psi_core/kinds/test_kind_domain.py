@@ -56,6 +56,9 @@ REFUSED_DOMAINS = [
     ("xn--zzzzz99999.de", "xn--"),
     ("xn--.de", "xn--|at its edge"),
     ("xn--example-.com", "xn--"),
+    ("xn--a_b-.com", "xn--|at its edge"),
+    ("xn---bbk.com", "xn--"),  # a second spelling of xn--bbk
+    ("xn--FA-hia.xn--straSSe-.de", "xn--"),
     ("a\u200db.com", "contextj"),  # a joiner where no script wants one
     ("\u0301a.com", "leading_combiner"),
     ("a\u2024b.com", "uts46_disallowed"),  # a one dot leader

@@ -40,6 +40,7 @@ REFUSED = [
     ("+1 202 555 012", None, "length"),
     ("+1 202 555 0123 4567 890", None, "length|too long"),
     ("110", "DE", "length"),
+    ("+20 00 98898732", None, "two numbers"),  # its E.164 form would lose a zero when read again
     ("+1 202 555 0123 ext. 5", None, "letters"),
     ("1-800-FLOWERS", "US", "letters"),
     ("n/a", None, "letters"),

@@ -26,6 +26,8 @@ READ = [
     ("prompt_template", TEMPLATE.replace("Sunny Hotel", "Grand").replace("250", "1,000"), MASKED),
     ("prompt_template", TEMPLATE.replace("“", '"').replace("”", '"').replace("'", "\u2019"), MASKED),
     ("prompt_template", TEMPLATE.replace("Write", "Ｗｒｉｔｅ"), MASKED),
+    # A quote that is left over never pairs with a masked slot.
+    ("prompt_template", "'Sum up " + TEMPLATE, "'Sum up " + MASKED),
     # Apostrophes open no slot.
     ("prompt_template", "Don't say it's written by a model, and don't repeat the customer's own words", None),
 ]

@@ -6,6 +6,7 @@ import pytest
 
 from psi_core.errors import InputError, NotFound
 from psi_core.kinds import RARITY_RULES, STRENGTH_RULES
+from psi_service.matches.facts import Scope, read_facts
 from tests.match_office import CONSORTIUM_KEY, LAB_B, LAB_C, MatchOffice
 
 
@@ -103,6 +104,14 @@ async def test_new_is_what_the_newest_session_found_first(busy: MatchOffice) -> 
     assert {row.actor for row in await busy.matches.list(peer=LAB_B, only_new=True)} == {"acct-3"}
 
 
+async def test_a_session_in_which_we_did_not_learn_makes_nothing_old(busy: MatchOffice) -> None:
+    busy.session("s3", LAB_B, {"email": []})
+    busy.store.transaction_now(
+        lambda db: db.conn.execute("UPDATE sessions SET own_results = NULL WHERE session_id = 's3'")
+    )
+    assert all(row.new for row in await busy.matches.list(peer=LAB_B))
+
+
 async def test_rows_of_one_session(busy: MatchOffice) -> None:
     busy.session("s3", LAB_B, {"email": [("acct-3", {"email": "john@gmail.com"})]})
     (row,) = await busy.matches.list(session="s3")
@@ -121,6 +130,8 @@ async def test_a_pending_result_is_not_shown(busy: MatchOffice) -> None:
     assert "acct-4" not in {row.actor for row in await busy.matches.list()}
     with pytest.raises(NotFound, match="pending"):
         await busy.matches.list(session="s3")
+    # Not even by its name: the email of acct-1 was shown before, that it matched again was not.
+    assert busy.store.query_now(lambda db: read_facts(db, Scope(session="s3"))).keys == ()
 
 
 async def test_an_erased_actor_is_gone(busy: MatchOffice) -> None:
