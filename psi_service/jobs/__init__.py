@@ -1,0 +1,1 @@
+"""Sessions on a timer. The table `jobs` is the truth; alarms in memory are filled from it."""
