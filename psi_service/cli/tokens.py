@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -134,8 +135,9 @@ def _profile(settings: Settings, url: str | None, out: Path) -> Profile:
 
     if out.exists():
         raise Conflict(f"{out} exists already: name a new file, so that no other profile is lost")
-    if not out.absolute().parent.is_dir():
-        raise InvalidConfiguration(f"there is no folder {out.absolute().parent} to write the profile into")
+    folder = out.absolute().parent
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InvalidConfiguration(f"{folder} is no folder that a profile can be written into")
     ca = settings.admin_certificate
     try:
         return Profile(

@@ -10,8 +10,10 @@ nobody foresaw is named by its type and its place in the code, for a report to t
 
 from __future__ import annotations
 
+import errno
 import sys
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -36,9 +38,12 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except PsiError as error:
-            if wants_json(ctx):
-                print_json({"error": {"code": error.code, "message": error.message, **_members(error)}})
-            fail(error.message, error.code)
+            _end(ctx, error.message, error.code, _members(error))
+        except OSError as error:
+            # Typer knows what to do about a pipe that nobody reads; without a file's name there is nothing to say.
+            if error.errno == errno.EPIPE or error.filename is None:
+                raise
+            _end(ctx, f"{error.filename}: {error.strerror}", "system", {})
 
 
 def run(app: typer.Typer, name: str) -> NoReturn:
@@ -57,6 +62,12 @@ def fail(words: str, code: str) -> NoReturn:
     """
     _say(words, code)
     raise typer.Exit(FAILED)
+
+
+def _end(ctx: Any, words: str, code: str, members: Mapping[str, str]) -> NoReturn:
+    if wants_json(ctx):
+        print_json({"error": {"code": code, "message": words, **members}})
+    fail(words, code)
 
 
 def _say(words: str, code: str) -> None:

@@ -129,10 +129,14 @@ def _run(node: NodeClient, lab: str, wishes: Mapping[str, Any], *, quiet: bool) 
     from psi_client.cli.show.progress import SessionBar
 
     session_id = node.match(lab, **wishes)
-    with nullcontext() if quiet else SessionBar(console(stderr=True), lab) as bar:
-        for standing in node.follow(session_id, seconds=LOOK_SECONDS):
-            if bar is not None:
-                bar.show(standing)
+    try:
+        with nullcontext() if quiet else SessionBar(console(stderr=True), lab) as bar:
+            for standing in node.follow(session_id, seconds=LOOK_SECONDS):
+                if bar is not None:
+                    bar.show(standing)
+    except KeyboardInterrupt:
+        typer.echo(f"the session goes on without you: psi sessions show {session_id[:8]}", err=True)
+        raise
     session: dict[str, Any] = standing["session"]
     return session
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
+from psi_client.cli.plain import plain
 from psi_core.errors import InvalidConfiguration
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def confirmed(question: str, *, yes: bool, as_json: bool, instead: str = "--yes"
     if as_json:
         raise InvalidConfiguration(f"with --json nothing is asked: give {instead}")
     # typer.confirm writes part of its question to standard output, where it would spoil an answer.
-    typer.echo(f"{question} [y/N] ", nl=False, err=True)
+    typer.echo(f"{plain(question)} [y/N] ", nl=False, err=True)
     given = sys.stdin.readline()
     if not sys.stdin.isatty():
         typer.echo(err=True)

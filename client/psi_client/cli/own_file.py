@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
@@ -37,14 +37,15 @@ def records(file: Path, file_format: FileFormat) -> Iterator[Record]:
         # Bytes that are no UTF-8 become half surrogates, and are written back as they were.
         with file.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as lines:
             if file_format is FileFormat.CSV:
-                yield from _csv_records(lines)
+                yield from csv_records(lines)
             else:
-                yield from _json_lines(lines)
+                yield from json_lines(lines)
     except OSError as error:
         raise InputError(f"{file} cannot be read ({error.strerror})") from None
 
 
-def _csv_records(lines: Iterator[str]) -> Iterator[Record]:
+def csv_records(lines: Iterable[str]) -> Iterator[Record]:
+    """The records of a CSV file's lines, which keep their ends."""
     taken: list[str] = []
 
     def taking() -> Iterator[str]:
@@ -68,12 +69,12 @@ def _csv_records(lines: Iterator[str]) -> Iterator[Record]:
         number += len(taken)
 
 
-def _json_lines(lines: Iterator[str]) -> Iterator[Record]:
+def json_lines(lines: Iterable[str]) -> Iterator[Record]:
+    """The lines of a JSONL file. They may come in pieces: a lone CR ends a line for Python, not in JSON lines."""
     number = 0
     whole = ""
     for piece in lines:
         whole += piece
-        # A lone CR ends a line for Python, not in JSON lines.
         if not whole.endswith("\n"):
             continue
         number += 1
