@@ -52,7 +52,9 @@ REFUSED = [
 
 @pytest.mark.parametrize(("kind", "spelling", "form"), READ)
 def test_read(kind: str, spelling: str, form: str | None) -> None:
-    assert canonical(kind, spelling) == (spelling if form is None else form)
+    read = canonical(kind, spelling)
+    assert read == (spelling if form is None else form)
+    assert canonical(kind, read) == read
 
 
 @pytest.mark.parametrize(("kind", "value", "reason"), REFUSED)
