@@ -8,7 +8,9 @@ whoever holds it. So it is treated as the value itself and shown nowhere.
 from __future__ import annotations
 
 import hmac
+from collections.abc import Sequence
 
+from psi_core import native_core
 from psi_core.errors import InputError
 from psi_core.kinds.fields import lengths
 
@@ -26,6 +28,15 @@ def fingerprint(consortium_key: bytes, kind: str, canonical_value: str) -> bytes
     under the reserved kind `canary`. Raises InputError for a key that is not 32 bytes.
     """
     return hmac.digest(_checked(consortium_key), lengths(_LABEL, kind, canonical_value), "sha256")
+
+
+def fingerprints(consortium_key: bytes, kind: str, canonical_values: Sequence[str]) -> list[bytes]:
+    """`fingerprint` of many values of one kind, in their order. Raises InputError like it."""
+    key = _checked(consortium_key)
+    if native_core.native is None:
+        return [fingerprint(key, kind, value) for value in canonical_values]
+    rows = native_core.packed([value.encode() for value in canonical_values])
+    return native_core.cut(native_core.native.fingerprints(key, kind, *rows))
 
 
 def key_id(consortium_key: bytes) -> str:

@@ -10,6 +10,7 @@ import binascii
 import hashlib
 import hmac
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import lru_cache
@@ -17,11 +18,13 @@ from typing import Any
 
 from Crypto.Signature import eddsa
 
+from psi_core import native_core
 from psi_core.errors import InvalidSignature, InvalidText
 from psi_core.log import cosignature
 
 MAX_NAME = 512
 MAX_VERIFIER_KEY = 1024
+SIGNATURE_LENGTH = 64
 
 
 class NoteType(IntEnum):
@@ -97,6 +100,37 @@ class Verifier:
             raise InvalidSignature(
                 f"a signature by {self.name} is wrong: text or signature was changed"
             ) from None
+
+
+def wrong_signatures(checks: Sequence[tuple[Verifier, bytes, bytes]]) -> list[int]:
+    """Check many (verifier, message, signature) as `Verifier.check` does; return the places of those that are wrong.
+
+    The native core checks all Ed25519 signatures at once, and refuses what RFC 8032 section 5.1.7 leaves open
+    (signatures that are not canonical, points of small order).
+    """
+    if native_core.native is None:
+        return [place for place, check in enumerate(checks) if not _holds(*check)]
+    batch = {
+        place: (verifier.public_key, message, signature)
+        for place, (verifier, message, signature) in enumerate(checks)
+        if verifier.type is ED25519 and len(signature) == SIGNATURE_LENGTH
+    }
+    keys, messages, signatures = zip(*batch.values(), strict=True) if batch else ((), (), ())
+    found = native_core.native.wrong_signatures(
+        b"".join(keys), *native_core.packed(messages), b"".join(signatures)
+    )
+    places = list(batch)
+    wrong = [places[each] for each in native_core.positions(found)]
+    others = [place for place, check in enumerate(checks) if place not in batch and not _holds(*check)]
+    return sorted([*wrong, *others])
+
+
+def _holds(verifier: Verifier, message: bytes, signature: bytes) -> bool:
+    try:
+        verifier.check(message, signature)
+    except InvalidSignature:
+        return False
+    return True
 
 
 class Signer:

@@ -15,6 +15,7 @@ import hashlib
 import hmac
 from collections.abc import Callable, Sequence
 
+from psi_core import native_core
 from psi_core.errors import InvalidProof
 
 ReadNode = Callable[[int, int], bytes]
@@ -28,6 +29,13 @@ EMPTY_ROOT = hashlib.sha256(b"").digest()
 def leaf_hash(data: bytes) -> bytes:
     """Return SHA-256(0x00 || data), 32 bytes."""
     return hashlib.sha256(b"\x00" + data).digest()
+
+
+def leaf_hashes(rows: Sequence[bytes]) -> list[bytes]:
+    """Return `leaf_hash` of many rows, in their order."""
+    if native_core.native is None:
+        return [leaf_hash(row) for row in rows]
+    return native_core.cut(native_core.native.leaf_hashes(*native_core.packed(rows)))
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
@@ -60,6 +68,8 @@ def root_of(leaf_hashes: Sequence[bytes]) -> bytes:
     """Return the root over these leaf hashes, all in memory (for example a snapshot's commitment)."""
     if not leaf_hashes:
         return EMPTY_ROOT
+    if native_core.native is not None:
+        return native_core.native.root(b"".join(leaf_hashes))
     level = list(leaf_hashes)
     while len(level) > 1:
         paired = [node_hash(left, right) for left, right in zip(level[::2], level[1::2], strict=False)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from psi_core import native_core
 from psi_core.log.tree import leaf_hash, root_of
 
 SALT_BYTES = 16
@@ -30,11 +31,20 @@ def freeze(match_key: str, members: Sequence[tuple[bytes, bytes, bool]], padded_
     Leaves are leaf_hash(salt || element) (RFC 6962), ordered by leaf hash, so that order says nothing. The
     commitment proves that a set was fixed beforehand, not that the engine evaluated it.
     """
-    leaves = sorted((leaf_hash(salt + element), element, dummy) for element, salt, dummy in members)
+    order, root = _committed([(element, salt) for element, salt, _ in members])
     return Snapshot(
         match_key=match_key,
-        elements=tuple(element for _, element, _ in leaves),
-        true_elements=frozenset(place for place, (_, _, dummy) in enumerate(leaves) if not dummy),
-        root=root_of([leaf for leaf, _, _ in leaves]),
+        elements=tuple([members[place][0] for place in order]),
+        true_elements=frozenset([place for place, member in enumerate(order) if not members[member][2]]),
+        root=root,
         padded_size=padded_size,
     )
+
+
+def _committed(pairs: Sequence[tuple[bytes, bytes]]) -> tuple[list[int], bytes]:
+    """Places of pairs (element, salt) in the order of their leaf hashes, and the root over these."""
+    if native_core.native is None:
+        leaves = sorted((leaf_hash(salt + element), place) for place, (element, salt) in enumerate(pairs))
+        return [place for _, place in leaves], root_of([leaf for leaf, _ in leaves])
+    order, root = native_core.native.commit(b"".join([element + salt for element, salt in pairs]))
+    return native_core.positions(order), root

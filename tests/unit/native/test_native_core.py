@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from psi_core import native_core
 from psi_core.kinds.fingerprint import fingerprint
 from psi_core.log.key import Signer
 from psi_core.log.tree import leaf_hash, root_of
@@ -14,6 +15,15 @@ from psi_core.session.items import domain, item
 from psi_core.session.snapshot import freeze
 
 psi_native = pytest.importorskip("psi_native", reason="built by `make` where a Rust toolchain is found")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def python_reference():
+    """Nothing here may be compared with itself: psi_core does without the native core."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(native_core, "native", None)
+        yield
+
 
 hashes = st.lists(st.binary(min_size=32, max_size=32), max_size=40)
 
