@@ -8,7 +8,6 @@ from typing import Annotated, Literal, Self
 from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from psi_core.agreement.agreement import Agreement
 from psi_core.errors import (
     Conflict,
     NodeRefusing,
@@ -26,6 +25,7 @@ from psi_service.http_api.answers import answers
 from psi_service.http_api.services import Services, services_of
 from psi_service.sessions.progress import PHASES, Progress
 from psi_service.sessions.views import SessionView
+from psi_service.sessions.widest import widest
 
 router = APIRouter(prefix="/v1/sessions", tags=["sessions"], dependencies=[Depends(ANALYST)])
 Node = Annotated[Services, Depends(services_of)]
@@ -188,10 +188,3 @@ async def wait(
         return Standing(over=True, session=await over)
     finally:
         over.cancel()
-
-
-def widest(agreement: Agreement, own_lab: str) -> Direction:
-    """The direction in which everyone learns who may, seen from us as the initiator."""
-    if len(agreement.learns) > 1:
-        return "both"
-    return "initiator" if own_lab in agreement.learns else "responder"

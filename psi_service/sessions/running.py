@@ -30,13 +30,18 @@ class Running:
         self._failures: OrderedDict[str, PsiError] = OrderedDict()
         self._stopping = False
 
-    def start(self, session_id: str, progress: Progress, run: Coroutine[Any, Any, None]) -> None:
-        """Run a session of ours in a task of its own. Raises Conflict when the node is stopping."""
+    def start(
+        self, session_id: str, progress: Progress, run: Coroutine[Any, Any, None], *, quiet: bool = False
+    ) -> None:
+        """Run a session of ours in a task of its own; `quiet`: whoever started it tells the journal how it ended.
+
+        Raises Conflict when the node is stopping.
+        """
         if self._stopping:
             run.close()
             raise Conflict("the node is stopping; no session is started")
         self._remember(self._progress, session_id, progress)
-        task = asyncio.create_task(self._keep(session_id, progress, run), name=f"session-{session_id}")
+        task = asyncio.create_task(self._keep(session_id, progress, run, quiet), name=f"session-{session_id}")
         self._tasks[session_id] = task
         task.add_done_callback(lambda _: self._tasks.pop(session_id, None))
 
@@ -72,6 +77,10 @@ class Running:
         """Where a session stands that runs, or ended since the node started."""
         return self._progress.get(session_id)
 
+    def failure(self, session_id: str) -> PsiError | None:
+        """What a session of ours failed with, since the node started."""
+        return self._failures.get(session_id)
+
     def raise_failure(self, session_id: str) -> None:
         """Raise what a session of ours failed with, if it failed."""
         if session_id in self._failures:
@@ -92,12 +101,15 @@ class Running:
         if tasks:
             await asyncio.wait(tasks)
 
-    async def _keep(self, session_id: str, progress: Progress, run: Coroutine[Any, Any, None]) -> None:
+    async def _keep(
+        self, session_id: str, progress: Progress, run: Coroutine[Any, Any, None], quiet: bool
+    ) -> None:
         try:
             await run
         except PsiError as fault:
             self._remember(self._failures, session_id, fault)
-            log.warning("session ended", session=session_id, code=fault.code, reason=str(fault))
+            if not quiet:
+                log.warning("session ended", session=session_id, code=fault.code, reason=str(fault))
         finally:
             progress.end()
 

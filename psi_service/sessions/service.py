@@ -58,11 +58,13 @@ class SessionService:
         reveal: Reveal = "items",
         match_keys: Sequence[str] | None = None,
         engine: str = "openmined",
+        quiet: bool = False,
     ) -> str:
         """Start a session with a pinned lab in the background and return its id (16 bytes in hex).
 
-        `agreement` is the text hash in hex; without `match_keys` every agreed one gets a lane. Raises NotFound,
-        InputError, Conflict (too many sessions, or the node is stopping) or NodeRefusing before anything begins.
+        `agreement` is the text hash in hex; without `match_keys` every agreed one gets a lane; how a `quiet` one
+        ends is told by its caller, not by the journal. Raises NotFound, InputError, Conflict (too many sessions,
+        or the node is stopping) or NodeRefusing before anything begins.
         """
         self._desk.log.check()
         peer = self._around.card_of(lab)
@@ -70,8 +72,17 @@ class SessionService:
         terms.other(self._desk.lab)
         plan = self._plan(terms, direction, reveal, match_keys, engine)
         progress = Progress(plan.session_id, self._watch)
-        self._running.start(plan.session_id, progress, self._run(plan, peer, progress))
+        self._running.start(plan.session_id, progress, self._run(plan, peer, progress), quiet=quiet)
         return plan.session_id
+
+    def check(self, lab: str, agreement: Agreement, match_keys: Sequence[str] | None, engine: str) -> None:
+        """Raise what `start` would for such wishes: NotFound, InputError."""
+        self._around.card_of(lab)
+        self._plan(agreement, "both", "items", match_keys, engine)
+
+    def failure(self, session_id: str) -> PsiError | None:
+        """What a session of ours failed with, if it did since the node started; a Refused names its rule."""
+        return self._running.failure(session_id)
 
     async def wait(self, session_id: str) -> views.SessionView:
         """Wait until a session that was started here is over; its error, if it never became an Offer, is raised."""
