@@ -26,3 +26,58 @@ def root(leaves: bytes) -> bytes:
 
 def wrong_signatures(keys: bytes, messages: bytes, ends: bytes, signatures: bytes) -> bytes:
     """Positions (u32 little-endian) of Ed25519 signatures that do not verify: keys 32 bytes, signatures 64 each."""
+
+def oprf_secret_key() -> bytes:
+    """A fresh random OPRF key (RFC 9497, ristretto255-SHA512), 32 bytes."""
+
+def oprf_public_key(secret: bytes) -> bytes:
+    """The public key of a secret key, 32 bytes."""
+
+def oprf_prove_possession(secret: bytes, context: bytes) -> bytes:
+    """A Schnorr proof, bound to `context`, that the secret key is held: 64 bytes."""
+
+def oprf_check_possession(public: bytes, context: bytes, proof: bytes) -> None:
+    """Raise ValueError unless the proof of possession holds."""
+
+class OprfBlinded:
+    """One chunk in flight at the receiver; made by `oprf_blind`."""
+
+    @property
+    def elements(self) -> bytes:
+        """The blinded elements, 32 bytes each."""
+
+    def finish(self, public: bytes, answer: bytes, binding: bytes) -> bytes:
+        """The outputs, 64 bytes each. ValueError, and nothing computed, unless the answer's proof holds."""
+
+def oprf_blind(seed: bytes, first: int, items: bytes) -> OprfBlinded:
+    """Blind a chunk of 1 to 65,535 items (32 bytes each) from a secret 32-byte seed; `first` is its first item's place."""
+
+def oprf_answer(secret: bytes, blinded: bytes, binding: bytes) -> bytes:
+    """Answer a chunk: proof (64 bytes), then evaluated elements (32 bytes each)."""
+
+def oprf_check_answer(public: bytes, blinded: bytes, answer: bytes, binding: bytes) -> None:
+    """Raise ValueError unless the answer's proof holds for this key, chunk and binding."""
+
+def oprf_evaluate(secret: bytes, items: bytes) -> bytes:
+    """The outputs, 64 bytes each, of the key's owner for its own items (32 bytes each)."""
+
+def oprf_tags(outputs: bytes, bits: int) -> bytes:
+    """Tags below 2^bits (1 to 120 bits), big-endian in ceil(bits / 8) bytes each."""
+
+def oprf_return_values(outputs: bytes, context: bytes) -> bytes:
+    """Return values, 16 bytes each, bound to `context`."""
+
+def oprf_label_keys(outputs: bytes, context: bytes) -> bytes:
+    """Label keys, 32 bytes each, bound to `context`; never sent."""
+
+def oprf_sort(values: bytes, each: int) -> bytes:
+    """Packed values of `each` bytes (1 to 16) in ascending order; equal ones stay."""
+
+def oprf_matches(own: bytes, sorted: bytes, each: int) -> bytes:
+    """Places in `own` (u32 little-endian, ascending) of the values that `sorted` holds."""
+
+def oprf_encode_tags(tags: bytes, before: bytes, bits: int, total: int) -> bytes:
+    """Golomb-Rice code of ascending tags that follow the tag `before` (empty: none), of a list of `total`."""
+
+def oprf_decode_tags(code: bytes, before: bytes, bits: int, total: int, count: int) -> bytes:
+    """Read exactly `count` tags; ValueError unless the code is the one that `oprf_encode_tags` writes."""

@@ -4,6 +4,7 @@
 
 mod error;
 mod fingerprint;
+pub mod oprf;
 mod packed;
 mod set;
 mod signature;
@@ -35,6 +36,13 @@ fn same_count(left: &'static str, lefts: usize, right: &'static str, rights: usi
 #[pymodule]
 mod psi_native {
     use super::*;
+
+    #[pymodule_export]
+    use super::oprf::glue::{
+        OprfBlinded, oprf_answer, oprf_blind, oprf_check_answer, oprf_check_possession, oprf_decode_tags,
+        oprf_encode_tags, oprf_evaluate, oprf_label_keys, oprf_matches, oprf_prove_possession,
+        oprf_public_key, oprf_return_values, oprf_secret_key, oprf_sort, oprf_tags,
+    };
 
     /// Fingerprints (32 bytes each) of canonical values of one kind.
     #[pyfunction]
