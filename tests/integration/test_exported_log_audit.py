@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,9 @@ from psi_core.log.entry import EntryKind
 from psi_core.log.key import Signer
 from psi_service.log.export import export_log
 from psi_service.log.node_log import NodeLog
+from psi_service.sessions.progress import Phase
 from psi_service.store.database import Store
+from tests.two_labs import run, two_labs
 
 SIGNER = Signer.from_seed("lab-a.example/psi-log", bytes(range(32)))
 
@@ -32,7 +36,8 @@ async def test_export_of_a_node_is_proven_and_a_changed_byte_is_not(tmp_path: Pa
     keys.write_text(f"{SIGNER.verifier}\n")
     auditor = Auditor(read_keys(keys, outside=[tmp_path / "export"]))
     report = auditor.verify([tmp_path / "export"])
-    assert {claim.state for claim in report.claims} == {State.PROVEN}
+    unproven = {claim.name for claim in report.claims if claim.state is not State.PROVEN}
+    assert unproven == {"append-only since the last audit", "seen by witnesses"}
     report.check()
     bundle = tmp_path / "export/tile/entries/001.p/44"
     bundle.write_bytes(bundle.read_bytes().replace(b'{"n":270}', b'{"n":207}'))
@@ -41,3 +46,35 @@ async def test_export_of_a_node_is_proven_and_a_changed_byte_is_not(tmp_path: Pa
     assert found == {270}
     with pytest.raises(VerificationError):
         changed.check()
+
+
+async def test_sessions_of_two_nodes_are_proven_with_both_logs(tmp_path: Path) -> None:
+    """Everything that real nodes log of sessions in both orders, directions and ends satisfies every claim."""
+    a, b, terms = await two_labs(tmp_path)
+    note = terms.signed(a.keys.document, b.keys.document).decode()
+    for lab in (a, b):
+        body = {"action": "in_force", "agreement": terms.hash().hex(), "note": note}
+        lab.store.transaction_now(
+            partial(lab.log.append, kind=EntryKind.AGREEMENT, body=body, peer=terms.other(lab.name))
+        )
+    a.suspects({"one": {"email": ["ada@example.org"]}})
+    b.suspects({"two": {"email": ["ada@example.org", "bob@example.org"]}})
+    for direction in ("both", "initiator", "responder"):
+        for initiator, responder in ((a, b), (b, a)):
+            assert (await run(initiator, responder, terms, direction=direction)).state == "complete"
+    b.consortium = replace(b.consortium, key_id="0" * 16)
+    assert (await run(a, b, terms)).state == "refused"
+    b.consortium = a.consortium
+    a.cut_at = Phase.COMPLETING
+    assert (await run(a, b, terms)).state != "complete"
+    assert (await run(a, b, terms)).state == "complete"
+    folders, keys = [tmp_path / "export-a", tmp_path / "export-b"], []
+    for lab, folder in zip((a, b), folders, strict=True):
+        await export_log(lab.store, lab.log, folder)
+        keys += [lab.card.log_verifier, lab.card.document_verifier, lab.card.cosigner_verifier]
+        await lab.stop()
+    report = Auditor(keys).verify(folders)
+    sealed = {"result sizes consistent"}
+    unproven = {claim.name: claim.words for claim in report.claims if claim.state is not State.PROVEN}
+    assert unproven.keys() == {"append-only since the last audit", "seen by witnesses"} | sealed, unproven
+    assert report.count(State.BROKEN) == 0

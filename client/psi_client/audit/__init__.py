@@ -2,8 +2,10 @@
 
 keys.py         KEYS file -> verifiers; never from inside an exported folder
 folder.py       one exported log as bounded, plain files
-reading.py      one pass over a log -> facts.py; head.py, tree_check.py and records.py look at its parts
-claims.py       tables of small functions: facts -> proven, broken or not provable
+reading.py      one pass over a log -> facts.py; head.py, tree_check.py, texts.py, records.py ... look at its parts
+replay/         the sessions of a log, replayed as the node kept its books
+claims.py       table of small functions about one log: facts -> proven, broken or not provable
+two_logs.py     the same about two logs
 auditor.py      folders and verifiers -> report.py
 """
 

@@ -6,23 +6,36 @@ from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 
+from psi_client.audit.claims import ONE_LOG
 from psi_client.audit.finding import Finding
 from psi_client.audit.folder import LogFolder
-from psi_client.audit.one_log import ONE_LOG
 from psi_client.audit.reading import read_log
 from psi_client.audit.report import Claim, Report
-from psi_client.audit.two_logs import TWO_LOGS
+from psi_client.audit.two_logs import TWO_COPIES, TWO_LOGS
 from psi_core.errors import InvalidConfiguration
 from psi_core.log.key import Verifier
+from psi_core.log.witness_policy import WitnessPolicy
 
 MAX_FOLDERS = 16
 
 
 class Auditor:
-    """Checks exported logs against `verifiers`: log keys, and for the records also the labs' document keys."""
+    """Checks exported logs against `verifiers`: log keys, the labs' document keys, and keys of cosigners.
 
-    def __init__(self, verifiers: Sequence[Verifier]) -> None:
+    `since` holds checkpoints (notes) that the auditor saved at earlier audits; `policy` says whose cosignatures
+    a log needs.
+    """
+
+    def __init__(
+        self,
+        verifiers: Sequence[Verifier],
+        *,
+        since: Sequence[bytes] = (),
+        policy: WitnessPolicy | None = None,
+    ) -> None:
         self._verifiers = tuple(verifiers)
+        self._since = tuple(since)
+        self._policy = policy
 
     def verify(self, folders: Sequence[Path]) -> Report:
         """Look at 1 to 16 exported logs: every claim about one log, then every claim about each two of them.
@@ -39,10 +52,14 @@ class Auditor:
                 raise InvalidConfiguration(
                     f"{folder} is not a folder: name one that `psi-node log export` wrote"
                 )
-        logs = [read_log(LogFolder(folder), self._verifiers) for folder in folders]
+        logs = [
+            read_log(LogFolder(folder), self._verifiers, since=self._since, policy=self._policy)
+            for folder in folders
+        ]
         claims = [_claim(name, (log.log,), look(log)) for log in logs for name, look in ONE_LOG.items()]
         for one, two in combinations(logs, 2):
-            claims += [_claim(name, (one.log, two.log), look(one, two)) for name, look in TWO_LOGS.items()]
+            table = TWO_COPIES if one.log == two.log else TWO_LOGS
+            claims += [_claim(name, (one.log, two.log), look(one, two)) for name, look in table.items()]
         return Report(claims=tuple(claims))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from psi_core.log.checkpoint import Checkpoint
@@ -42,6 +43,22 @@ class Head:
 
 
 @dataclass(frozen=True)
+class Witnessed:
+    """Cosignatures on a checkpoint of an export: names of cosigners of KEYS, the latest time, what is wrong.
+
+    `size` is that of the checkpoint, -1 when there is none. `quorum` is what the witness policy says of it: empty
+    when it holds, None when no policy was given, else what is missing.
+    """
+
+    size: int = -1
+    root: bytes = b""
+    names: tuple[str, ...] = ()
+    time: int = 0
+    fault: str = ""
+    quorum: str | None = None
+
+
+@dataclass(frozen=True)
 class SeenRecord:
     """A session's record as one log holds it. `position` is where it stood with the most signatures.
 
@@ -66,9 +83,90 @@ class Records:
     left_out: int = 0
 
 
+@dataclass
+class Texts:
+    """How the signed texts of a log stand, records apart: what is wrong, how many lack a key in KEYS."""
+
+    count: int = 0
+    unchecked: int = 0
+    faults: Faults = field(default_factory=Faults)
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What the replay of the sessions found, by topic (see replay/books.py).
+
+    `sessions` were accepted by this lab, under the agreements in entries `cited`; `counted` records state counts,
+    `sealed` ones commitments; `left_out` sessions were too many open at once.
+    """
+
+    faults: Mapping[str, Faults]
+    sessions: int
+    cited: tuple[int, ...]
+    counted: int
+    sealed: int
+    left_out: int
+
+
+NOTHING_REPLAYED = Replayed({}, 0, (), 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A signed checkpoint of some log, as it was met inside an entry or given by the auditor."""
+
+    origin: str
+    size: int
+    root: bytes
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A checkpoint of this log that the auditor kept (`--since`); `fault` when no key of KEYS signed it."""
+
+    size: int
+    root: bytes
+    fault: str = ""
+
+
+@dataclass
+class Copies:
+    """Checkpoints inside a log's entries, with the first and the last entry that holds each."""
+
+    seen: dict[Copy, tuple[int, int]] = field(default_factory=dict)
+    unchecked: int = 0
+    left_out: int = 0
+    faults: Faults = field(default_factory=Faults)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A text of another lab that this log holds: who signed it, its hash, what it is and where."""
+
+    signer: str
+    hash: bytes
+    kind: str
+    position: int
+
+
+@dataclass
+class Holdings:
+    """Every text of the log by hash, with its first entry, and those that carry another lab's signature."""
+
+    texts: dict[bytes, int] = field(default_factory=dict)
+    of_others: list[Held] = field(default_factory=list)
+
+
+def _no_root(_size: int) -> bytes:
+    return b""
+
+
 @dataclass(frozen=True)
 class LogFacts:
-    """One log: its origin (or folder), its head, `read` entries whose tree has `root`, and every fault."""
+    """One log: its origin (or folder), its head, `read` entries whose tree has `root`, and every fault.
+
+    `root_at` returns the root of the first `size` entries, at most `read`.
+    """
 
     log: str
     head: Head
@@ -79,6 +177,13 @@ class LogFacts:
     tiles: Faults = field(default_factory=Faults)
     malformed: Faults = field(default_factory=Faults)
     records: Records = field(default_factory=Records)
+    texts: Texts = field(default_factory=Texts)
+    replayed: Replayed = NOTHING_REPLAYED
+    copies: Copies = field(default_factory=Copies)
+    holdings: Holdings = field(default_factory=Holdings)
+    witnessed: Witnessed = field(default_factory=Witnessed)
+    saved: tuple[Saved, ...] = ()
+    root_at: Callable[[int], bytes] = _no_root
 
     @property
     def lab(self) -> str:

@@ -19,5 +19,5 @@ class Finding:
 
 
 def first_places(places: Iterable[Place]) -> tuple[Place, ...]:
-    """Return the first 16 places, ordered by log and position."""
-    return tuple(sorted(places, key=lambda place: (place.log, place.position))[:MAX_SHOWN])
+    """Return the first 16 places, each once, ordered by log and position."""
+    return tuple(sorted(dict.fromkeys(places), key=lambda place: (place.log, place.position))[:MAX_SHOWN])

@@ -30,6 +30,10 @@ class LogFolder:
         """Return the checkpoint note, at most 64 KiB."""
         return self._read("checkpoint", MAX_NOTE)
 
+    def cosigned(self) -> bytes:
+        """Return the newest checkpoint that witnesses cosigned, at most 64 KiB; not every export has one."""
+        return self._read("cosigned", MAX_NOTE)
+
     def tile(self, level: int, index: int, width: int) -> bytes:
         """Return the bytes of a hash tile, no more than a full tile has."""
         return self._read(tile_path(level, index, width), HASH_LENGTH * TILE_WIDTH)

@@ -1,38 +1,56 @@
-"""One pass over an exported log: entries in order, their tree, their form, the records among them.
+"""One pass over an exported log: entries in order, their tree, their form, the texts and sessions among them.
 
-Memory holds one bundle (at most 16 MiB), one open tile a level, and one small row for each session.
+Memory holds one bundle (at most 16 MiB), 64 bytes of tree an entry, the texts of open sessions, and one small row
+for each signed text.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from psi_client.audit.copies import CopyReader
 from psi_client.audit.facts import Fault, Faults, LogFacts
 from psi_client.audit.folder import LogFolder
-from psi_client.audit.head import read_head
+from psi_client.audit.head import read_head, read_saved
+from psi_client.audit.holding import HoldingReader
 from psi_client.audit.records import RecordReader
+from psi_client.audit.replay.books import Books
+from psi_client.audit.signatures import SignatureChecks
+from psi_client.audit.texts import TextReader
 from psi_client.audit.tree_check import TreeCheck
+from psi_client.audit.witnesses import read_witnessed
 from psi_core.errors import InvalidText, NotFound
 from psi_core.log.entry import Entry
 from psi_core.log.key import Verifier
 from psi_core.log.tiles import TILE_WIDTH, tiles_of
+from psi_core.log.witness_policy import WitnessPolicy
 
 
-def read_log(folder: LogFolder, verifiers: Sequence[Verifier]) -> LogFacts:
-    """Read the export in `folder` up to the size of its checkpoint, or to where it breaks off."""
+def read_log(
+    folder: LogFolder,
+    verifiers: Sequence[Verifier],
+    *,
+    since: Sequence[bytes] = (),
+    policy: WitnessPolicy | None = None,
+) -> LogFacts:
+    """Read the export in `folder` up to the size of its checkpoint, or to where it breaks off.
+
+    `since` holds checkpoint notes that the auditor saved, of any logs.
+    """
     head = read_head(folder, verifiers)
     if head.checkpoint is None:
         return LogFacts(folder.name, head)
     walk = _Walk(folder, head.checkpoint.size)
     check = TreeCheck(folder)
     malformed = Faults()
-    records = RecordReader(verifiers)
+    contents = _Contents(head.checkpoint.origin.partition("/psi-log")[0], verifiers)
     for data in walk:
         try:
-            records.take(Entry.decode(data), check.size)
+            contents.take(Entry.decode(data), check.size)
         except InvalidText as error:
             malformed.add(f"entry {check.size}: {error}", check.size)
         check.append(data)
+    contents.checks.finish()
     return LogFacts(
         log=head.checkpoint.origin,
         head=head,
@@ -42,8 +60,36 @@ def read_log(folder: LogFolder, verifiers: Sequence[Verifier]) -> LogFacts:
         altered=check.altered,
         tiles=check.tiles,
         malformed=malformed,
-        records=records.found,
+        records=contents.records.found,
+        texts=contents.texts.found,
+        replayed=contents.books.finish(),
+        copies=contents.copies.found,
+        holdings=contents.holdings.found,
+        witnessed=read_witnessed(folder, head.checkpoint.origin, verifiers, policy),
+        saved=read_saved(since, head.checkpoint.origin, verifiers),
+        root_at=check.root_at,
     )
+
+
+class _Contents:
+    """The readers that look into well-formed entries."""
+
+    def __init__(self, own_lab: str, verifiers: Sequence[Verifier]) -> None:
+        self.checks = SignatureChecks()
+        self.records = RecordReader()
+        self.texts = TextReader(verifiers, self.checks, self.records.found.faults)
+        self.books = Books(own_lab)
+        self.copies = CopyReader(verifiers)
+        self.holdings = HoldingReader(own_lab)
+
+    def take(self, entry: Entry, position: int) -> None:
+        texts = self.texts.read(entry, position)
+        for opened in texts:
+            self.records.take(opened, position)
+            self.holdings.take(opened, position)
+        main = texts[0] if texts else None
+        self.copies.take(entry, main, position)
+        self.books.take(entry, main, position)
 
 
 class _Walk:

@@ -3,55 +3,36 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Sequence
 
 from psi_client.audit.facts import Records, SeenRecord
-from psi_core.errors import InvalidSignature, PsiError
-from psi_core.log.entry import Entry, EntryKind
-from psi_core.log.key import ED25519, Verifier
-from psi_core.log.note import Note
+from psi_client.audit.texts import Opened
 from psi_core.session.closing import Record
 
-RECORD_KINDS = frozenset({EntryKind.RECORD, EntryKind.COUNTERSIGNED})
 MAX_SESSIONS = 1_000_000
 
 
 class RecordReader:
-    """Gathers records from entries; `verifiers` may hold the labs' document keys (named like the lab)."""
+    """Gathers records from opened texts; signatures that are wrong are put among its faults by others."""
 
-    def __init__(self, verifiers: Sequence[Verifier]) -> None:
-        self._keys = [each for each in verifiers if each.type is ED25519]
+    def __init__(self) -> None:
         self.found = Records()
 
-    def take(self, entry: Entry, position: int) -> None:
-        """Look at one well-formed entry; kinds other than `record` and `countersigned` are passed over."""
-        if entry.kind not in RECORD_KINDS:
+    def take(self, opened: Opened, position: int) -> None:
+        """Look at one text; others than records are passed over."""
+        record = opened.text
+        if not isinstance(record, Record):
             return
-        try:
-            note = Note.parse(str(entry.body.get("note")).encode())
-            record = Record.from_text(note.text)
-            seen = self._seen(note, record, position)
-        except InvalidSignature as error:
-            self.found.faults.add(f"the record in entry {position}: {error}", position)
-        except PsiError:
-            self.found.faults.add(f"entry {position} is named a record and holds none", position)
-        else:
-            self._keep(bytes.fromhex(record.session_id), seen)
-
-    def _seen(self, note: Note, record: Record, position: int) -> SeenRecord:
         labs = {record.initiator, record.responder}
-        signed = {(each.name, each.key_id) for each in note.signatures}
-        keys = [each for each in self._keys if each.name in labs and (each.name, each.key_id) in signed]
-        verified = {each.name for each in note.verified_by(*keys)} if keys else set()
-        return SeenRecord(
-            hash=record.hash(),
+        seen = SeenRecord(
+            hash=opened.hash,
             position=position,
             initiator=record.initiator,
             responder=record.responder,
             counter=record.counter,
-            complete=labs <= {name for name, _ in signed},
-            verified=labs <= verified,
+            complete=labs <= opened.signed,
+            verified=labs <= opened.verified,
         )
+        self._keep(bytes.fromhex(record.session_id), seen)
 
     def _keep(self, session: bytes, seen: SeenRecord) -> None:
         known = self.found.by_session.get(session)

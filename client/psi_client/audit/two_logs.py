@@ -1,4 +1,4 @@
-"""Claims about two logs of two labs, as a table of small functions: facts of both -> finding."""
+"""Claims about two logs, as tables of small functions: facts of both -> finding; and the records of two labs."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from psi_client.audit import both_logs
 from psi_client.audit.facts import LogFacts, SeenRecord
 from psi_client.audit.finding import Finding, first_places
-from psi_client.audit.one_log import entries_unmodified
 from psi_client.audit.report import Place, State
 
 RecordsOfPair = Mapping[bytes, SeenRecord]
@@ -16,10 +16,8 @@ RecordsOfPair = Mapping[bytes, SeenRecord]
 
 def same_records(one: LogFacts, two: LogFacts) -> Finding:
     """A session of the two labs has one record: the same hash in both logs, and none is left out."""
-    if one.lab == two.lab:
-        return Finding(State.NOT_PROVABLE, "both logs are of one lab")
-    if any(entries_unmodified(log).state is not State.PROVEN for log in (one, two)):
-        return Finding(State.NOT_PROVABLE, "the entries of one of the logs are not proven")
+    if unproven := both_logs.grounds(one, two):
+        return unproven
     ours, theirs = _of_pair(one, two), _of_pair(two, one)
     broken = _differing(one, two, ours, theirs) or _left_out(one, two, ours, theirs)
     if broken:
@@ -34,7 +32,14 @@ def same_records(one: LogFacts, two: LogFacts) -> Finding:
 
 TWO_LOGS: Mapping[str, Callable[[LogFacts, LogFacts], Finding]] = {
     "same record in both logs": same_records,
+    "session in both logs": both_logs.sessions_in_both,
+    "no fork between the labs": both_logs.no_fork,
+    "log reached the peer": both_logs.reached_peer,
 }
+TWO_COPIES: Mapping[str, Callable[[LogFacts, LogFacts], Finding]] = {
+    "one log for all viewers": both_logs.copies_agree,
+}
+"""For two folders that hold one log."""
 
 
 def _of_pair(log: LogFacts, other: LogFacts) -> RecordsOfPair:

@@ -1,0 +1,56 @@
+"""Hands every entry of one log to each topic, in order, and keeps what they found."""
+
+from __future__ import annotations
+
+from psi_client.audit.facts import Replayed
+from psi_client.audit.replay.barrier import Barrier
+from psi_client.audit.replay.case import Cases, Topic
+from psi_client.audit.replay.chain import Chain
+from psi_client.audit.replay.commitments import Commitments
+from psi_client.audit.replay.counters import Counters
+from psi_client.audit.replay.outcomes import Following, Results
+from psi_client.audit.replay.terms import Terms
+from psi_client.audit.replay.uniqueness import Uniqueness
+from psi_client.audit.texts import Opened
+from psi_core.log.entry import Entry
+
+
+class Books:
+    """The replay of the log of `own_lab`."""
+
+    def __init__(self, own_lab: str) -> None:
+        self._cases = Cases()
+        self._terms = Terms(own_lab)
+        self._results = Results()
+        # The barrier notes pre-records in the case, the terms ask whether one was noted: so they come first.
+        self._topics: dict[str, Topic] = {
+            "terms": self._terms,
+            "unique": Uniqueness(),
+            "counters": Counters(own_lab),
+            "chain": Chain(),
+            "commitments": Commitments(own_lab),
+            "barrier": Barrier(),
+            "following": Following(),
+            "results": self._results,
+        }
+
+    def take(self, entry: Entry, opened: Opened | None, position: int) -> None:
+        """Take the next entry with its main text, if it has one."""
+        step = self._cases.step(entry, opened, position)
+        for topic in self._topics.values():
+            topic.take(step)
+        self._cases.leave(step)
+
+    def finish(self) -> Replayed:
+        """Return what was found."""
+        for topic in self._topics.values():
+            topic.finish()
+        faults = {name: topic.faults for name, topic in self._topics.items()}
+        return Replayed(
+            faults=faults | {"budgets": self._terms.budgets, "pace": self._terms.pace},
+            sessions=self._terms.sessions,
+            cited=tuple(sorted(self._terms.cited)),
+            counted=self._results.counted,
+            sealed=self._results.sealed,
+            left_out=self._cases.left_out,
+        )

@@ -1,0 +1,35 @@
+"""The records of an ordered pair are a chain: each accepted offer names the last record with both signatures."""
+
+from __future__ import annotations
+
+import hmac
+
+from psi_client.audit.facts import Faults
+from psi_client.audit.replay.case import Step
+from psi_core.log.entry import EntryKind
+from psi_core.session.counter import ZEROS
+
+
+class Chain:
+    """The hash of each ordered pair's last record."""
+
+    def __init__(self) -> None:
+        self.faults = Faults()
+        self._last: dict[tuple[str, str], bytes] = {}
+
+    def take(self, step: Step) -> None:
+        """Look at offers, acceptances and records."""
+        case = step.case
+        if case is None or case.offer is None:
+            return
+        pair = (case.offer.initiator, case.offer.responder)
+        if step.kind is EntryKind.OFFER:
+            case.previous = self._last.get(pair, ZEROS)
+        elif step.accepted and not hmac.compare_digest(bytes.fromhex(case.offer.previous), case.previous):
+            words = f"the offer in entry {case.offered_at} does not continue from the record before it"
+            self.faults.add(words, case.offered_at)
+        elif step.complete and step.opened:
+            self._last[pair] = step.opened.hash
+
+    def finish(self) -> None:
+        """Nothing is left open."""
