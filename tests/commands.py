@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 from psi_client.cli.main import app as psi_app
+from typer import testing
 from typer.testing import CliRunner, Result
 
 from psi_core.errors import PsiError
 from psi_service.cli.main import app as psi_node_app
 from psi_service.http_api import problems
+
+# Typer reads every signature anew for each run; once a process is enough, and a good deal quicker.
+testing._get_command = cache(testing._get_command)
 
 TOKEN = "psi_a-token-that-no-screen-may-ever-show"
 

@@ -39,6 +39,30 @@ class RoleName(StrEnum):
     AUDITOR = "auditor"
 
 
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Whose it will be.", show_default=False)]
+RoleOption = Annotated[
+    RoleName,
+    typer.Option(
+        "--role",
+        help="operator: everything. analyst: imports, matches, sessions. auditor: the log.",
+        show_default=False,
+    ),
+]
+ProfileFileOption = Annotated[
+    Path,
+    typer.Option(
+        "--out", metavar="FILE", help="The new profile, which psi --profile takes.", show_default=False
+    ),
+]
+DaysOption = Annotated[
+    int | None,
+    typer.Option("--days", min=1, max=3650, help="Left out: until it is revoked.", show_default=False),
+]
+UrlOption = Annotated[
+    str | None, typer.Option("--url", help="How its holder reaches the admin port.", show_default=False)
+]
+
+
 @app.callback()
 def token(ctx: typer.Context, data: DataOption = None, as_json: JsonOption = False) -> None:
     """Who may call this node, and as what."""
@@ -66,29 +90,11 @@ def list_tokens(data: DataOption = None, as_json: JsonOption = False) -> None:
     ),
 )
 def create(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Whose it will be.", show_default=False)],
-    role: Annotated[
-        RoleName,
-        typer.Option(
-            "--role",
-            help="operator: everything. analyst: imports, matches, sessions. auditor: the log.",
-            show_default=False,
-        ),
-    ],
-    out: Annotated[
-        Path,
-        typer.Option(
-            "--out", metavar="FILE", help="The new profile, which psi --profile takes.", show_default=False
-        ),
-    ],
-    days: Annotated[
-        int | None,
-        typer.Option("--days", min=1, max=3650, help="Left out: until it is revoked.", show_default=False),
-    ] = None,
-    url: Annotated[
-        str | None,
-        typer.Option("--url", help="How its holder reaches the admin port.", show_default=False),
-    ] = None,
+    name: NameArgument,
+    role: RoleOption,
+    out: ProfileFileOption,
+    days: DaysOption = None,
+    url: UrlOption = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ from psi_client.cli.own_file import FileFormat, csv_records, json_lines
 from psi_client.cli.refused_rows import refused_rows
 
 from psi_service.imports.columns import ColumnMap
-from psi_service.imports.csv_rows import CsvRows
+from psi_service.imports.csv_rows import CsvRows, records_of
 from psi_service.imports.json_lines import JsonLines
+from psi_service.imports.raw_row import CsvText, RawRow
 from tests.commands import FakeNode, run_psi
 
 CSV = (
@@ -204,13 +206,20 @@ def test_a_row_with_two_faults_and_one_that_is_no_csv(tmp_path: Path) -> None:
     ]
 
 
+def taken_apart(piece: RawRow | CsvText) -> Iterator[tuple[int, Any]]:
+    if isinstance(piece, RawRow):
+        yield piece.line, piece.content
+    else:
+        yield from records_of(piece)
+
+
 @given(st.text(alphabet='a,"\n\r \x00ä', max_size=60))
 def test_lines_are_counted_as_the_node_counts_them(text: str) -> None:
     text = "actor,kind,value\n" + text
     rows = CsvRows(ColumnMap.of({}))
-    theirs = [*rows.feed(text.encode()), *rows.finish()]
+    theirs = [found for piece in (*rows.feed(text.encode()), *rows.finish()) for found in taken_apart(piece)]
     ours = list(csv_records(io.StringIO(text, newline="")))[1:]
-    assert [(row.line, row.content) for row in theirs] == [(record.line, record.fields) for record in ours]
+    assert theirs == [(record.line, record.fields) for record in ours]
 
 
 @given(st.text(alphabet="a \n\rä", max_size=60))

@@ -46,34 +46,36 @@ class Reveal(StrEnum):
     COUNT = "count"
 
 
+AgreementOption = Annotated[
+    str | None,
+    typer.Option(
+        "--agreement",
+        metavar="HASH",
+        help="The beginning of its hash; left out: the only one in force with that lab.",
+        show_default=False,
+    ),
+]
+DirectionOption = Annotated[
+    Direction | None,
+    typer.Option("--direction", help="Who learns; left out: everyone who may.", show_default=False),
+]
+RevealOption = Annotated[Reveal, typer.Option("--reveal", help="Which items matched, or how many.")]
+MatchKeyOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--match-key", metavar="NAME", help="Once for each; left out: every agreed one.", show_default=False
+    ),
+]
+EngineOption = Annotated[str, typer.Option("--engine", help="The protocol to run.")]
+
+
 def match(
     lab: LabArgument,
-    agreement: Annotated[
-        str | None,
-        typer.Option(
-            "--agreement",
-            metavar="HASH",
-            help="The beginning of its hash; left out: the only one in force with that lab.",
-            show_default=False,
-        ),
-    ] = None,
-    direction: Annotated[
-        Direction | None,
-        typer.Option("--direction", help="Who learns; left out: everyone who may.", show_default=False),
-    ] = None,
-    reveal: Annotated[
-        Reveal, typer.Option("--reveal", help="Which items matched, or how many.")
-    ] = Reveal.ITEMS,
-    match_key: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--match-key",
-            metavar="NAME",
-            help="Once for each; left out: every agreed one.",
-            show_default=False,
-        ),
-    ] = None,
-    engine: Annotated[str, typer.Option("--engine", help="The protocol to run.")] = "openmined",
+    agreement: AgreementOption = None,
+    direction: DirectionOption = None,
+    reveal: RevealOption = Reveal.ITEMS,
+    match_key: MatchKeyOption = None,
+    engine: EngineOption = "openmined",
     profile: ProfileOption = None,
     as_json: JsonOption = False,
 ) -> None:
