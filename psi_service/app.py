@@ -48,6 +48,7 @@ from psi_service.peers.directory import PeerDirectory
 from psi_service.peers.open_calls import OpenCalls
 from psi_service.peers.pins import PinBoard
 from psi_service.peers.probe import PeerProbe
+from psi_service.readiness import Readiness
 from psi_service.sessions.books import Desk
 from psi_service.sessions.checkpoints import Checkpoints
 from psi_service.sessions.freezer import Freezer
@@ -198,6 +199,7 @@ class Node:
                 data_key=ground.keys.data_key,
                 current_key=terms.current_key,
             ),
+            readiness=Readiness(ground.store, ground.log, ground.clock, lambda: self._peer_port.serving),
         )
 
     @property

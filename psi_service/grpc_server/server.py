@@ -51,6 +51,7 @@ class PeerServer:
     """Serves Peers, Sessions and health to pinned peers. One per node; build it on the node's event loop.
 
     `sessions` has the method Run of service Sessions: `async def Run(request_iterator, context) -> None`.
+    `serving` is true while new calls are taken.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class PeerServer:
         sessions: object,
     ) -> None:
         self._calls = calls
+        self.serving = False
         self._credentials = PeerPortCredentials(own, pins)
         self._health = Health()
         self._server = grpc.aio.server(
@@ -86,10 +88,12 @@ class PeerServer:
                 "Set peer_listen to another."
             ) from fault
         await self._server.start()
+        self.serving = True
         return port
 
     async def stop(self, grace_seconds: float) -> None:
         """Take no new calls, end the open ones with SessionAborted, wait for them at most `grace_seconds`."""
+        self.serving = False
         await self._health.stopping()
         self._calls.end_all(SessionAborted("the node is stopping; start the session again later"))
         await self._server.stop(grace_seconds)

@@ -10,6 +10,7 @@ from psi_service.http_api import (
     actors,
     agreements,
     consortium,
+    health,
     imports,
     log,
     matches,
@@ -44,6 +45,7 @@ def build_api(services: Services, names: Iterable[str], max_import_bytes: int) -
     problems.install(app)
     for room in ROOMS:
         app.include_router(room.router)
+    app.include_router(health.router)
     large = {imports.PATH: max_import_bytes, matches.VALUES_PATH: matches.VALUES_BYTES}
     app.add_middleware(Guard, names=frozenset(names), large=large)
     return app

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from psi_service.own_card import OwnCard
     from psi_service.peers.directory import PeerDirectory
     from psi_service.peers.probe import PeerProbe
+    from psi_service.readiness import Readiness
     from psi_service.sessions.service import SessionService
     from psi_service.store.database import Store
     from psi_service.tokens import Tokens
@@ -41,6 +42,7 @@ class Services:
     agreements: AgreementService
     sessions: SessionService
     matches: MatchService
+    readiness: Readiness
 
     @property
     def lab(self) -> str:

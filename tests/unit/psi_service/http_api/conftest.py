@@ -22,6 +22,7 @@ from psi_service.own_card import OwnCard
 from psi_service.peers.directory import PeerDirectory
 from psi_service.peers.open_calls import OpenCalls
 from psi_service.peers.pins import PinBoard
+from psi_service.readiness import Readiness
 from psi_service.store.database import Store
 from psi_service.tokens import Role, Tokens
 
@@ -90,5 +91,6 @@ def api(tmp_path: Path) -> Iterator[Api]:
             agreements=untouched,
             sessions=untouched,
             matches=untouched,
+            readiness=Readiness(store, log, clock, lambda: True),
         )
         yield Api(services, given, stack)
