@@ -352,3 +352,17 @@ def test_list_and_show(waiting: FakeNode) -> None:
     assert "2 full runs a period" in shown
     found = json.loads(run_psi("agreements", "show", SHORT, "--json", "--profile", waiting.profile).stdout)
     assert (found["words"], Agreement.model_validate_json(json.dumps(found["terms"]))) == (WORDS, AGREEMENT)
+
+
+def test_showing_the_only_one_needs_no_name(waiting: FakeNode) -> None:
+    waiting.answers["GET /v1/agreements"] = Turns(
+        [
+            [view("revoked", hash="cd" * 32), view("waiting")],
+            [view("revoked")],
+            [view("in_force"), view("proposed", hash="ab" * 32)],
+        ]
+    )
+    assert "2 full runs a period" in run_psi("agreements", "show", "--profile", waiting.profile).stdout
+    assert "there is no agreement" in run_psi("agreements", "show", "--profile", waiting.profile).stderr
+    several = run_psi("agreements", "show", "--profile", waiting.profile)
+    assert f"name one of {SHORT} (lab-b.example), abab (lab-b.example)" in several.stderr

@@ -69,15 +69,24 @@ def list_agreements(
     _list(profile, as_json, state, peer)
 
 
-@app.command("show", epilog=examples("psi agreements show 7f3a", "psi agreements show 7f3a --json"))
+@app.command("show", epilog=examples("psi agreements show", "psi agreements show 7f3a --json"))
 def show_agreement(
-    name: AgreementArgument, profile: ProfileOption = None, as_json: JsonOption = False
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[AGREEMENT]",
+            help="The beginning of its hash; left out: the only one that is not revoked.",
+            show_default=False,
+        ),
+    ] = None,
+    profile: ProfileOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """All of an agreement in words, with the full runs that a period allows."""
     from psi_client.cli.show.agreements import print_words
 
     with node_at(profile) as node:
-        found = node.agreement(name)
+        found = node.agreement(name if name is not None else _only_one(node))
         words = node.agreement_in_words(found["hash"])
     answer({**found, "words": words}, print_words, as_json=as_json)
 
@@ -181,13 +190,24 @@ def _take(node: NodeClient, file: Path, name: str | None) -> str:
 
 
 def _only_waiting(node: NodeClient) -> str:
-    waiting = node.agreements(state="waiting")
-    if not waiting:
-        raise NotFound("no agreement waits for you; `psi agreements list` shows where each stands")
-    if len(waiting) > 1:
-        names = ", ".join(f"{found['hash'][:4]} ({found['peer']})" for found in waiting)
-        raise Conflict(f"several agreements wait for you: name one of {names}")
-    return str(waiting[0]["hash"])
+    return _only(
+        node.agreements(state="waiting"), "no agreement waits for you", "several agreements wait for you"
+    )
+
+
+def _only_one(node: NodeClient) -> str:
+    standing = [found for found in node.agreements() if found["state"] != "revoked"]
+    return _only(standing, "there is no agreement to show", "there are several agreements")
+
+
+def _only(found: list[dict[str, Any]], none: str, several: str) -> str:
+    """The hash of the only one. Raises NotFound or Conflict, in those words."""
+    if not found:
+        raise NotFound(f"{none}; `psi agreements list` shows where each stands")
+    if len(found) > 1:
+        names = ", ".join(f"{each['hash'][:4]} ({each['peer']})" for each in found)
+        raise Conflict(f"{several}: name one of {names}")
+    return str(found[0]["hash"])
 
 
 def _read_and_confirm(node: NodeClient, found: dict[str, Any], *, yes: bool, as_json: bool) -> None:
