@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -21,18 +22,23 @@ def seal(data_key: bytes, plaintext: bytes, aad: bytes) -> bytes:
     It is needed again to open.
     """
     nonce = secrets.token_bytes(_NONCE)
-    return nonce + AESGCM(data_key).encrypt(nonce, plaintext, aad)
+    return nonce + _cipher(data_key).encrypt(nonce, plaintext, aad)
 
 
 def open(data_key: bytes, sealed: bytes, aad: bytes) -> bytes:
     """The plaintext of `seal`. Raises StoreError for another key, or a value that was altered or moved."""
     try:
-        return AESGCM(data_key).decrypt(sealed[:_NONCE], sealed[_NONCE:], aad)
+        return _cipher(data_key).decrypt(sealed[:_NONCE], sealed[_NONCE:], aad)
     except (InvalidTag, ValueError):
         raise StoreError(
             "a sealed value of the store cannot be opened: the data key is not the one it was sealed with, "
             "or the value was changed"
         ) from None
+
+
+@lru_cache(2)
+def _cipher(data_key: bytes) -> AESGCM:
+    return AESGCM(data_key)
 
 
 def lookup(data_key: bytes, reference: str) -> bytes:

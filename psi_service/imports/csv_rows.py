@@ -1,7 +1,8 @@
 """CSV read piece by piece: bytes in, whole records out, however the pieces are cut.
 
 The csv module does the parsing (RFC 4180, strict). A record whose quoted field goes on beyond the last whole
-line in hand is kept back and parsed again with what follows; its size is bounded.
+line in hand is kept back and parsed again with what follows; its size is bounded. Text without a fault is
+handed on as text: a worker process takes it apart.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ import codecs
 import csv
 import io
 import re
+from collections import deque
 from collections.abc import Iterator
 
 from psi_core.errors import InputError
 from psi_service.imports.columns import ColumnMap, CsvLayout
-from psi_service.imports.raw_row import RawRow
+from psi_service.imports.raw_row import CsvText, Piece, RawRow
 
 MAX_RECORD = 256 * 1024
 """Longest record in characters; one field has at most csv.field_size_limit(), 131,072."""
@@ -46,7 +48,7 @@ class CsvRows:
         """Names of columns that are not used."""
         return self.layout.ignored
 
-    def feed(self, data: bytes) -> list[RawRow]:
+    def feed(self, data: bytes) -> list[Piece]:
         """The records that `data` completes. Raises InputError when the header cannot be used."""
         text = self._decoder.decode(data)
         if self._skipping:
@@ -61,7 +63,7 @@ class CsvRows:
             self._pending, self._skipping = "", True
         return rows
 
-    def finish(self) -> list[RawRow]:
+    def finish(self) -> list[Piece]:
         """The last records, at the end of the file."""
         text = self._pending + self._decoder.decode(b"", final=True)
         return [] if self._skipping else self._parse(text, final=True)[0]
@@ -76,11 +78,14 @@ class CsvRows:
         rest = text[min(ends) :]
         return rest[2:] if rest.startswith("\r\n") else rest[1:]
 
-    def _parse(self, text: str, *, final: bool) -> tuple[list[RawRow], str]:
+    def _parse(self, text: str, *, final: bool) -> tuple[list[Piece], str]:
         """The records of `text`, which ends with a whole line, and what belongs to one that goes on."""
+        if self._layout is not None and (count := _sound_lines(text)) is not None:
+            first, self._lines = self._lines + 1, self._lines + count
+            return [CsvText(first, count, text)] if text else [], ""
         lines = _Lines(text)
         reader = csv.reader(lines, strict=True)
-        rows: list[RawRow] = []
+        rows: list[Piece] = []
         while True:
             lines.record.clear()
             try:
@@ -103,6 +108,29 @@ class CsvRows:
         # One stray quote can swallow many rows, which would otherwise be missed without a word.
         last = f"; everything to line {self._lines + lines} was lost with it" if lines > 1 else ""
         return f"not well-formed CSV: {reason}{last}"
+
+
+def records_of(piece: CsvText) -> Iterator[tuple[int, list[str]]]:
+    """The line where each record begins, and its fields; empty lines are left out."""
+    reader = csv.reader(io.StringIO(piece.text, newline=""), strict=True)
+    line = piece.line
+    for fields in reader:
+        if fields:
+            yield line, fields
+        line = piece.line + reader.line_num
+
+
+def _sound_lines(text: str) -> int | None:
+    """How many lines `text` has, when it is whole records without a fault; None otherwise."""
+    if '"' not in text and "\r" not in text and len(text) <= csv.field_size_limit():
+        # Without quotes nothing can be wrong: every line is a record.
+        return text.count("\n") + (text[-1:] not in {"", "\n"})
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        deque(reader, maxlen=0)
+    except csv.Error:
+        return None
+    return reader.line_num
 
 
 class _Lines:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing, suppress
 from functools import partial
 from pathlib import PurePath
@@ -19,9 +19,9 @@ from sqlite_utils import Database
 from psi_core.errors import InputError, InvalidConfiguration, StoreError
 from psi_service.clock import Clock, instant
 from psi_service.imports import record
-from psi_service.imports.batch import BatchResult, ImportKeys, IndicatorRow
+from psi_service.imports.batch import BatchResult, ImportKeys
 from psi_service.imports.columns import ACTOR, ColumnMap
-from psi_service.imports.keeping import discard_staged, keep, move_staged, slices, stage
+from psi_service.imports.keeping import Rows, discard_staged, keep, move_staged, slices, stage
 from psi_service.imports.pipeline import results, row_source
 from psi_service.imports.report import ImportProgress, ImportReport
 from psi_service.imports.tally import Tally
@@ -126,18 +126,16 @@ class Importer:
         if not tally.strict:
             await self._keep(tally, result)
         elif tally.refused == 0:
-            for rows in slices(result.indicators, 0):
+            for rows in slices(result.indicator_rows(), 0):
                 await self._store.transaction(
                     partial(stage, import_id=tally.import_id, actors=result.actors, rows=rows)
                 )
 
     async def _keep(self, tally: Tally, result: BatchResult) -> None:
         actors: Mapping[bytes, bytes] = result.actors
-        for rows in slices(result.indicators, len(actors)):
+        for rows in slices(result.indicator_rows(), len(actors)):
 
-            def write(
-                db: Database, actors: Mapping[bytes, bytes] = actors, rows: Sequence[IndicatorRow] = rows
-            ) -> int:
+            def write(db: Database, actors: Mapping[bytes, bytes] = actors, rows: Rows = rows) -> int:
                 record.note_counts(db, tally.import_id, tally.counts())
                 return keep(db, actors, rows, self._now())
 

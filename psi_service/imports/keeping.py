@@ -7,11 +7,15 @@ functions run inside a transaction and use executemany: sqlite-utils' upsert_all
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any, TypeVar
 
 from sqlite_utils import Database
 
-from psi_service.imports.batch import IndicatorRow
+T = TypeVar("T")
+Rows = Iterable[tuple[Any, ...]]
+"""Tuples in the order of IndicatorRow's fields."""
 
 ROWS_PER_TRANSACTION = 5000
 """At most so many rows are written at once: a debit waits for no more than these."""
@@ -55,7 +59,7 @@ _DISCARD = """
 """
 
 
-def keep(db: Database, actors: Mapping[bytes, bytes], rows: Iterable[IndicatorRow], now: str) -> int:
+def keep(db: Database, actors: Mapping[bytes, bytes], rows: Rows, now: str) -> int:
     """Add or widen indicators; `actors` (lookup to sealed reference) holds those that may be new.
 
     Returns how many actors are new. `now` is when they were made known.
@@ -67,9 +71,9 @@ def keep(db: Database, actors: Mapping[bytes, bytes], rows: Iterable[IndicatorRo
     return new
 
 
-def stage(db: Database, import_id: int, actors: Mapping[bytes, bytes], rows: Iterable[IndicatorRow]) -> None:
+def stage(db: Database, import_id: int, actors: Mapping[bytes, bytes], rows: Rows) -> None:
     """Put rows of a strict import aside. `actors` holds the sealed reference of every row."""
-    db.conn.executemany(_STAGE, ((import_id, actors[row.lookup], *row) for row in rows))
+    db.conn.executemany(_STAGE, ((import_id, actors[row[0]], *row) for row in rows))
 
 
 def move_staged(db: Database, import_id: int, now: str) -> int:
@@ -86,9 +90,9 @@ def discard_staged(db: Database, import_id: int) -> bool:
     return db.conn.execute(_DISCARD, (import_id, ROWS_PER_TRANSACTION)).rowcount == ROWS_PER_TRANSACTION
 
 
-def slices(rows: Sequence[IndicatorRow], actors: int) -> Iterable[Sequence[IndicatorRow]]:
+def slices(rows: Iterable[T], actors: int) -> Iterator[list[T]]:
     """Cut rows so that each transaction writes at most 5,000, the first with `actors` actors beside them."""
-    first = ROWS_PER_TRANSACTION - actors
-    yield rows[:first]
-    for start in range(first, len(rows), ROWS_PER_TRANSACTION):
-        yield rows[start : start + ROWS_PER_TRANSACTION]
+    left = iter(rows)
+    yield list(islice(left, ROWS_PER_TRANSACTION - actors))
+    while more := list(islice(left, ROWS_PER_TRANSACTION)):
+        yield more

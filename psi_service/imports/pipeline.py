@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
 
 from psi_core.errors import InvalidConfiguration
@@ -18,7 +18,7 @@ from psi_service.imports.batch import Batch, BatchResult
 from psi_service.imports.columns import ColumnMap
 from psi_service.imports.csv_rows import CsvRows
 from psi_service.imports.json_lines import JsonLines
-from psi_service.imports.raw_row import RawRow
+from psi_service.imports.raw_row import Piece, RawRow
 from psi_service.imports.worker_pool import ImportWorkers
 
 BATCH_ROWS = 2000
@@ -73,22 +73,24 @@ async def _batches(
 
 
 class _Cutter:
-    """Gathers rows into batches of at most 2,000 rows or little more than 256 KiB."""
+    """Gathers rows into batches of 2,000 rows or 256 KiB, or what one piece of 64 KiB has beyond that."""
 
     def __init__(self, source: RowSource, region: str | None) -> None:
         self._source = source
         self._region = region
-        self._rows: list[RawRow] = []
+        self._pieces: list[Piece] = []
+        self._count = 0
         self._weight = 0
 
-    def add(self, rows: list[RawRow]) -> Iterator[Batch]:
-        for row in rows:
-            self._rows.append(row)
-            self._weight += row.weight
-            if len(self._rows) >= BATCH_ROWS or self._weight >= BATCH_BYTES:
+    def add(self, pieces: Sequence[Piece]) -> Iterator[Batch]:
+        for piece in pieces:
+            self._pieces.append(piece)
+            self._count += 1 if isinstance(piece, RawRow) else piece.lines
+            self._weight += piece.weight
+            if self._count >= BATCH_ROWS or self._weight >= BATCH_BYTES:
                 yield from self.rest()
 
     def rest(self) -> Iterator[Batch]:
-        if self._rows:
-            yield Batch(tuple(self._rows), self._source.layout, self._region)
-            self._rows, self._weight = [], 0
+        if self._pieces:
+            yield Batch(tuple(self._pieces), self._source.layout, self._region)
+            self._pieces, self._count, self._weight = [], 0, 0

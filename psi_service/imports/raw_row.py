@@ -1,4 +1,4 @@
-"""A row as a file has it, before anything is understood: what the parent process hands to a worker."""
+"""Rows as a file has them, before anything is understood: what the parent process hands to a worker."""
 
 from __future__ import annotations
 
@@ -18,3 +18,20 @@ class RawRow(NamedTuple):
         """Roughly how many bytes it takes."""
         content = self.content or b""
         return len(content) if isinstance(content, bytes) else sum(map(len, content))
+
+
+class CsvText(NamedTuple):
+    """Whole CSV records, none malformed, as text of so many lines; `line` is where the first begins, from 1."""
+
+    line: int
+    lines: int
+    text: str
+
+    @property
+    def weight(self) -> int:
+        """Roughly how many bytes it takes."""
+        return len(self.text)
+
+
+Piece = RawRow | CsvText
+"""One row, or many that a worker takes apart."""

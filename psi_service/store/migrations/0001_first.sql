@@ -83,7 +83,8 @@ CREATE TABLE indicators (
   expires_at   TEXT,
   PRIMARY KEY (actor, kind, fingerprint)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX indicators_by_kind ON indicators (kind, fingerprint, actor);
+-- In the order in which sets are frozen, and in which actors arrive: by fingerprint, every import would write every page.
+CREATE INDEX indicators_by_kind ON indicators (kind, actor, fingerprint, expires_at);
 
 -- Rows of a `--strict` import wait here until the whole file has been read.
 CREATE TABLE staged_indicators (

@@ -12,18 +12,26 @@ from hypothesis import strategies as st
 
 from psi_core.errors import InputError
 from psi_service.imports.columns import ColumnMap
-from psi_service.imports.csv_rows import MAX_RECORD, CsvRows
-from psi_service.imports.raw_row import RawRow
+from psi_service.imports.csv_rows import MAX_RECORD, CsvRows, records_of
+from psi_service.imports.raw_row import CsvText, Piece, RawRow
 
 LONG = ColumnMap.of({})
 HEADER = b"actor,kind,value\n"
 
 
+def _apart(pieces: list[Piece]) -> list[RawRow]:
+    """Every record as a row of its own, as a worker takes text apart."""
+    rows: list[RawRow] = []
+    for piece in pieces:
+        rows += [piece] if isinstance(piece, RawRow) else [RawRow(*found) for found in records_of(piece)]
+    return rows
+
+
 def _read(data: bytes, *cuts: int) -> list[RawRow]:
     reader = CsvRows(LONG)
     edges = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
-    rows = [row for start, end in pairwise(edges) for row in reader.feed(data[start:end])]
-    return rows + reader.finish()
+    pieces = [piece for start, end in pairwise(edges) for piece in reader.feed(data[start:end])]
+    return _apart(pieces + reader.finish())
 
 
 def _contents(rows: list[RawRow]) -> list[object]:
@@ -56,6 +64,15 @@ def test_cut_after_every_byte() -> None:
     data = HEADER + 'a,email,"x@\r\nä ""q"" 日本"\r\n\r\nb,ip,1.1.1.1'.encode()
     rows = _read(data, *range(len(data)))
     assert rows == [RawRow(2, ["a", "email", 'x@\r\nä "q" 日本']), RawRow(5, ["b", "ip", "1.1.1.1"])]
+
+
+def test_text_without_a_fault_is_handed_on_as_text() -> None:
+    reader = CsvRows(LONG)
+    reader.feed(HEADER)
+    plain, quoted = b"a,email,x\n\nb,email,y\n", b'"a",label,"1\r\n2"\nb,email,y\n'
+    pieces = reader.feed(plain) + reader.feed(quoted)
+    assert pieces == [CsvText(2, 3, plain.decode()), CsvText(5, 3, quoted.decode())]
+    assert [row.line for row in _apart(pieces)] == [2, 4, 5, 7]
 
 
 def test_line_numbers_are_where_a_row_begins() -> None:
@@ -101,9 +118,9 @@ def test_an_endless_record_is_dropped_in_bounded_memory(piece: int) -> None:
     data = HEADER + fields + b"\nb,email,z\n"
     rows: list[RawRow] = []
     for start in range(0, len(data), piece):
-        rows += reader.feed(data[start : start + piece])
+        rows += _apart(reader.feed(data[start : start + piece]))
         assert len(reader._pending) <= MAX_RECORD
-    rows += reader.finish()
+    rows += _apart(reader.finish())
     assert rows[-1] == RawRow(3, ["b", "email", "z"])
     assert rows[0].line == 2
     assert rows[0].content is None or len(rows[0].content) == 1000
@@ -111,11 +128,11 @@ def test_an_endless_record_is_dropped_in_bounded_memory(piece: int) -> None:
 
 def test_an_endless_record_of_quoted_lines_is_dropped_in_bounded_memory() -> None:
     reader = CsvRows(LONG)
-    rows = reader.feed(HEADER)
+    rows = _apart(reader.feed(HEADER))
     for _ in range(300):
-        rows += reader.feed((b'"' + b"x" * 1000 + b'\n",') * 3)
+        rows += _apart(reader.feed((b'"' + b"x" * 1000 + b'\n",') * 3))
         assert len(reader._pending) <= MAX_RECORD
-    rows += reader.feed(b'"\nb,email,z\n') + reader.finish()
+    rows += _apart(reader.feed(b'"\nb,email,z\n') + reader.finish())
     assert rows[0].content is None
     assert "longer than" in rows[0].fault
     assert rows[-1] == RawRow(903, ["b", "email", "z"])
