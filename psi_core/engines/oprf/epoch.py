@@ -1,0 +1,39 @@
+"""How far an epoch has gone, and when it ends. Pure: the node keeps the numbers, in the transaction that debits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from psi_core.engines.oprf.key import MOST_EVALUATIONS, MOST_TAGS, KeyStatement
+from psi_core.errors import EngineFault
+
+HEADROOM = 2
+"""A new epoch allows this many times the first run's sizes: room for changes, for one more bit of tag each."""
+
+
+@dataclass(frozen=True)
+class EpochUse:
+    """What one key has done so far: items evaluated for the peer, tags ever sent."""
+
+    evaluations: int = 0
+    tags: int = 0
+
+    def after(self, statement: KeyStatement, *, evaluations: int, tags: int) -> EpochUse:
+        """The use after one more run; raises EngineFault when the epoch has to end first (a new key is drawn)."""
+        use = EpochUse(self.evaluations + evaluations, self.tags + tags)
+        if use.evaluations > statement.max_evaluations or use.tags > statement.max_tags:
+            raise EngineFault(
+                f"oprf: epoch {statement.epoch} of {statement.match_key} ends: the run would pass "
+                f"{statement.max_evaluations:,} evaluations or {statement.max_tags:,} tags. Start the next epoch."
+            )
+        return use
+
+
+def caps(receiver_size: int, sender_size: int) -> tuple[int, int]:
+    """(max_evaluations, max_tags) of a new epoch from the padded sizes of its first run.
+
+    Raises EngineFault when even one run is more than a key may evaluate.
+    """
+    if receiver_size > MOST_EVALUATIONS or sender_size > MOST_TAGS:
+        raise EngineFault(f"oprf: a set of more than {MOST_EVALUATIONS:,} items is too large for one key")
+    return min(HEADROOM * receiver_size, MOST_EVALUATIONS), min(HEADROOM * sender_size, MOST_TAGS)

@@ -1,0 +1,75 @@
+"""What a sender's note carries of its key: the log entry that holds the statement, and the proof that it is logged."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from psi_core.engines.oprf.key import KeyStatement
+from psi_core.errors import InvalidProof, InvalidText
+from psi_core.log.checkpoint import Checkpoint
+from psi_core.log.entry import Entry, EntryKind
+from psi_core.log.signed_text import Count, Hex32
+from psi_core.log.tree import leaf_hash, verify_inclusion
+
+FIELD = "oprf_key"
+"""The field of the entry's body that holds the statement's text."""
+MAX_ENTRY_TEXT = 8192
+
+
+class KeyEvidence(BaseModel):
+    """One key's entry (base64 of its exact bytes), its place in the sender's log, and the audit path.
+
+    It is checked against the checkpoint that the same Offer or Accept carries.
+    """
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    entry: Annotated[str, StringConstraints(min_length=1, max_length=MAX_ENTRY_TEXT)]
+    index: Count
+    path: Annotated[tuple[Hex32, ...], Field(max_length=63)]
+
+    def check(self, checkpoint: Checkpoint) -> KeyStatement:
+        """Return the statement, once it is proven to be logged and its key to be held.
+
+        checkpoint: the sender's, its signature verified. The caller compares lab, peer, agreement, match key and
+        epoch with the lane (`lane.check_statement`) and with the key it knows (`key.check_same`).
+
+        Raises:
+            InvalidText: the entry or the statement is malformed.
+            InvalidProof: it is not in this log, or the lab does not prove that it holds the key.
+        """
+        try:
+            data = base64.b64decode(self.entry, validate=True)
+        except binascii.Error:
+            raise InvalidText("oprf: the key's log entry is not base64") from None
+        path = [bytes.fromhex(node) for node in self.path]
+        verify_inclusion(self.index, checkpoint.size, leaf_hash(data), path, checkpoint.root)
+        statement = _statement(Entry.decode(data))
+        statement.check_possession()
+        return statement
+
+
+def entry_body(statement: KeyStatement) -> dict[str, str]:
+    """The body of the entry, of kind `key`, that commits a key."""
+    return {FIELD: statement.text()}
+
+
+def evidence(entry: bytes, index: int, path: list[bytes]) -> KeyEvidence:
+    """The evidence for a logged entry, from the log's own inclusion proof."""
+    return KeyEvidence(
+        entry=base64.b64encode(entry).decode(), index=index, path=tuple(node.hex() for node in path)
+    )
+
+
+def _statement(entry: Entry) -> KeyStatement:
+    text = entry.body.get(FIELD)
+    if entry.kind is not EntryKind.KEY or not isinstance(text, str):
+        raise InvalidProof("oprf: the log entry that is shown commits no OPRF key")
+    statement = KeyStatement.from_text(text)
+    if entry.peer != statement.peer:
+        raise InvalidProof("oprf: the log entry and the key statement in it name different peers")
+    return statement

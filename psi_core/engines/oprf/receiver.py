@@ -1,0 +1,111 @@
+"""The receiver's machine: blinded chunks out, proven answers in; after the barrier tags in, maybe return values out."""
+
+from __future__ import annotations
+
+import secrets
+from collections import deque
+from collections.abc import Iterator
+
+from psi_core import native_core
+from psi_core.engines.interface import Outcome
+from psi_core.engines.oprf.chunks import Chunk, ChunkHashes, cut
+from psi_core.engines.oprf.lane import OprfLane
+from psi_core.engines.oprf.return_frames import RETURN_BYTES, return_frames
+from psi_core.engines.oprf.tag_frames import TagReader
+from psi_core.errors import EngineFault, ProtocolFault
+
+SEED_BYTES = 32
+
+
+class OprfReceiver:
+    """Learns which of its items the sender holds (see the package for the flow).
+
+    `chunk_hashes` stand for all answered chunks, in order.
+    """
+
+    def __init__(self, lane: OprfLane) -> None:
+        self._lane = lane
+        self._public = bytes.fromhex(lane.statement.public_key)
+        self._bits = lane.statement.tag_bits
+        self._seed = secrets.token_bytes(SEED_BYTES)
+        self._chunks = cut(len(lane.items))
+        self._in_flight: deque[tuple[Chunk, native_core.native.OprfBlinded]] = deque()
+        self._tags: list[bytes] = []
+        self._returns: list[bytes] = []
+        self._theirs = TagReader(lane.peer_size, self._bits)
+        self._started = False
+        self.chunk_hashes = ChunkHashes()
+
+    def start(self) -> Iterator[bytes]:
+        """Yield the blinded chunks, 32 bytes an item."""
+        if self._started:
+            raise EngineFault("oprf: the receiver was started twice")
+        self._started = True
+        return self._blind()
+
+    def _blind(self) -> Iterator[bytes]:
+        for chunk in self._chunks:
+            items = b"".join(self._lane.items[chunk.first : chunk.first + chunk.count])
+            blinded = native_core.native.oprf_blind(self._seed, chunk.first, items)
+            self._in_flight.append((chunk, blinded))
+            yield blinded.elements
+
+    def receive(self, frame: bytes) -> Iterator[bytes]:
+        """Take the answer to the oldest chunk in flight, or tags once every chunk is answered.
+
+        What takes long (the proof, the outputs) is done when the returned iterator is drawn, which must be done
+        before the next frame is taken.
+        """
+        if self.opened:
+            return self._take_tags(frame)
+        if not self._in_flight:
+            raise ProtocolFault("oprf: an answer arrived before its chunk was sent")
+        chunk, blinded = self._in_flight.popleft()
+        if len(frame) != chunk.answer_bytes:
+            raise ProtocolFault(
+                f"oprf: the answer to chunk {chunk.number} has {len(frame):,} bytes, {chunk.answer_bytes:,} are due"
+            )
+        return self._take_answer(chunk, blinded, frame)
+
+    def _take_answer(
+        self, chunk: Chunk, blinded: native_core.native.OprfBlinded, answer: bytes
+    ) -> Iterator[bytes]:
+        try:
+            outputs = blinded.finish(self._public, answer, chunk.binding(self._lane.ctx))
+        except ValueError as fault:
+            raise ProtocolFault(f"oprf: the answer to chunk {chunk.number}: {fault}") from None
+        self._lane.keep_chunk(chunk.number, blinded.elements, answer)
+        self.chunk_hashes.add(blinded.elements, answer)
+        if self._lane.returns:
+            self._returns.append(native_core.native.oprf_return_values(outputs, self._lane.ctx))
+        self._tags.append(native_core.native.oprf_tags(outputs, self._bits))
+        yield from ()
+
+    def _take_tags(self, frame: bytes) -> Iterator[bytes]:
+        self._theirs.take(frame)
+        if self.done and self._lane.returns:
+            values = b"".join(self._returns)
+            matched = (values[at * RETURN_BYTES : (at + 1) * RETURN_BYTES] for at in self._matches())
+            yield from return_frames(b"".join(matched))
+
+    def _matches(self) -> list[int]:
+        own, theirs = b"".join(self._tags), self._theirs.tags()
+        width = -(-self._bits // 8)
+        return native_core.positions(native_core.native.oprf_matches(own, theirs, width))
+
+    @property
+    def opened(self) -> bool:
+        """Whether every chunk was answered, and every answer proven."""
+        return len(self._tags) == len(self._chunks)
+
+    @property
+    def done(self) -> bool:
+        """Whether every tag has arrived."""
+        return self._theirs.complete
+
+    def result(self) -> Outcome:
+        """Return the matching positions and their number."""
+        if not self.done:
+            raise EngineFault("oprf: the result was asked for before every tag arrived")
+        positions = tuple(self._matches())
+        return Outcome(positions, len(positions))

@@ -1,0 +1,124 @@
+"""The sender's machine: chunks answered with proofs; after the barrier tags out, maybe return values in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from psi_core import native_core
+from psi_core.engines.interface import Outcome
+from psi_core.engines.oprf.chunks import Chunk, ChunkHashes, cut
+from psi_core.engines.oprf.key import EpochKey
+from psi_core.engines.oprf.lane import OprfLane
+from psi_core.engines.oprf.return_frames import RETURN_BYTES, ReturnReader
+from psi_core.engines.oprf.tag_frames import encode_frames, tag_bytes
+from psi_core.errors import EngineFault, ProtocolFault
+
+
+class OprfSender:
+    """Serves its items to a receiver (see the package for the flow); with direction `both` it learns too.
+
+    `chunk_hashes` stand for all answered chunks, in order.
+    """
+
+    def __init__(self, lane: OprfLane, key: EpochKey) -> None:
+        self._lane = lane
+        self._secret = key.secret
+        self._bits = lane.statement.tag_bits
+        self._due = cut(lane.peer_size)[::-1]
+        self._tags: list[bytes] = []
+        self._returns: list[bytes] = []
+        self._theirs = ReturnReader(min(len(lane.items), lane.peer_size))
+        self._started = False
+        self._evaluated = False
+        self._completed = False
+        self._answering = False
+        self.chunk_hashes = ChunkHashes()
+
+    def start(self) -> Iterator[bytes]:
+        """Evaluate its own items, chunk by chunk; yields no frame."""
+        if self._started:
+            raise EngineFault("oprf: the sender was started twice")
+        self._started = True
+        return self._evaluate()
+
+    def _evaluate(self) -> Iterator[bytes]:
+        for chunk in cut(len(self._lane.items)):
+            items = b"".join(self._lane.items[chunk.first : chunk.first + chunk.count])
+            outputs = native_core.native.oprf_evaluate(self._secret, items)
+            self._tags.append(native_core.native.oprf_tags(outputs, self._bits))
+            if self._lane.returns:
+                self._returns.append(native_core.native.oprf_return_values(outputs, self._lane.ctx))
+        self._evaluated = True
+        yield from ()
+
+    def receive(self, frame: bytes) -> Iterator[bytes]:
+        """Take a blinded chunk and answer it, or return values once the tags were sent (direction `both`).
+
+        The answer is computed when the returned iterator is drawn, which must be done before the next frame is
+        taken.
+        """
+        if self._answering:
+            raise EngineFault("oprf: a frame was handed in before the answer to the last one was drawn")
+        if not self._due:
+            return self._take_return(frame)
+        chunk = self._due.pop()
+        if len(frame) != chunk.blinded_bytes:
+            raise ProtocolFault(
+                f"oprf: blinded chunk {chunk.number} has {len(frame):,} bytes, {chunk.blinded_bytes:,} are due"
+            )
+        self._answering = True
+        return self._answer(chunk, frame)
+
+    def _answer(self, chunk: Chunk, blinded: bytes) -> Iterator[bytes]:
+        try:
+            answer = native_core.native.oprf_answer(self._secret, blinded, chunk.binding(self._lane.ctx))
+        except ValueError as fault:
+            raise ProtocolFault(f"oprf: blinded chunk {chunk.number}: {fault}") from None
+        self._lane.keep_chunk(chunk.number, blinded, answer)
+        self.chunk_hashes.add(blinded, answer)
+        self._answering = False
+        yield answer
+
+    def _take_return(self, frame: bytes) -> Iterator[bytes]:
+        if not self._lane.returns or not self._completed:
+            raise ProtocolFault("oprf: a frame arrived after the last blinded chunk")
+        self._theirs.take(frame)
+        return iter(())
+
+    @property
+    def learns(self) -> bool:
+        """Whether return values are due, with direction `both`: then `done` and `result` are as a receiver's."""
+        return self._lane.returns
+
+    @property
+    def opened(self) -> bool:
+        """Whether every blinded chunk has arrived and was answered."""
+        return not self._due and not self._answering
+
+    def complete(self) -> Iterator[bytes]:
+        """Yield the frames of its tags, sorted by their own value."""
+        if not self.opened or not self._evaluated or self._completed:
+            raise EngineFault("oprf: tags were asked for twice, or before every chunk was answered")
+        self._completed = True
+        return self._send_tags()
+
+    def _send_tags(self) -> Iterator[bytes]:
+        tags = native_core.native.oprf_sort(b"".join(self._tags), tag_bytes(self._bits))
+        yield from encode_frames(tags, self._bits)
+
+    @property
+    def done(self) -> bool:
+        """Whether every return value has arrived; where none is due, whether the tags were asked for."""
+        return self._theirs.complete if self.learns else self._completed
+
+    def result(self) -> Outcome:
+        """With direction `both`: positions of its items whose return values came back, and their number.
+
+        A value counts only if the sender computes it from its own items. This proves that the receiver evaluated
+        them, not that it returned all.
+        """
+        if not self._lane.returns or not self.done:
+            raise EngineFault("oprf: a sender's result was asked for before every return value arrived")
+        own, theirs = b"".join(self._returns), self._theirs.values()
+        positions = tuple(native_core.positions(native_core.native.oprf_matches(own, theirs, RETURN_BYTES)))
+        return Outcome(positions, len(positions))
