@@ -5,14 +5,14 @@ from __future__ import annotations
 from psi_client.channel import PeerEndpoint, TlsIdentity
 from psi_client.peer_client import PeerClient
 
-from psi_service.peers.directory import PeerDirectory
 from psi_service.peers.open_calls import OpenCalls
+from psi_service.peers.pinned import Pinned
 
 
 class Delivery:
     """Dials the peers of `directory`; `calls` ends what is under way when a peer is removed or the node stops."""
 
-    def __init__(self, own: TlsIdentity, directory: PeerDirectory, calls: OpenCalls) -> None:
+    def __init__(self, own: TlsIdentity, directory: Pinned, calls: OpenCalls) -> None:
         self._own = own
         self._directory = directory
         self._calls = calls

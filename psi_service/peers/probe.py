@@ -22,7 +22,7 @@ from psi_core.identity.certificate import certificate_pin, der_of_pem
 from psi_service.address import Address
 from psi_service.clock import Clock
 from psi_service.peers.delivery import Delivery
-from psi_service.peers.directory import PeerDirectory
+from psi_service.peers.pinned import Pinned
 from psi_service.peers.presented import presented_certificate
 from psi_service.peers.validity import check_valid_at
 
@@ -49,7 +49,7 @@ class PeerProbe:
     def __init__(
         self,
         own: TlsIdentity,
-        directory: PeerDirectory,
+        directory: Pinned,
         delivery: Delivery,
         facts: Callable[[], Awaitable[NodeFacts]],
         clock: Clock,
