@@ -9,6 +9,7 @@ mod packed;
 mod set;
 mod signature;
 mod tree;
+pub mod vole;
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;

@@ -1,0 +1,180 @@
+//! Expand-convolute code 21 x 24 of rate 1/2 (eprint 2023/882): N symbols to N / 2, public and the same in every run.
+//!
+//! docs/vole.md section 7. Silver is broken and must never be put here.
+
+use rayon::prelude::*;
+
+use super::fixed_key::FixedKey;
+use super::hash::key;
+
+/// Places that the expander sums for one output.
+pub const EXPANDER_WEIGHT: usize = 21;
+/// Symbols behind the current one that the convolution may add; the one behind them is always added.
+pub const STATE: usize = 24;
+/// Outputs that one task makes.
+const GRAIN: usize = 2048;
+
+/// What the code is applied to: elements of F, or several side by side.
+pub trait Symbol: Copy + Send + Sync {
+    /// The sum.
+    fn plus(self, other: Self) -> Self;
+    /// The symbol where the mask is all ones, zero where it is zero.
+    fn masked(self, mask: u128) -> Self;
+}
+
+impl Symbol for u128 {
+    fn plus(self, other: Self) -> Self {
+        self ^ other
+    }
+
+    fn masked(self, mask: u128) -> Self {
+        self & mask
+    }
+}
+
+impl Symbol for [u128; 2] {
+    fn plus(self, other: Self) -> Self {
+        [self[0] ^ other[0], self[1] ^ other[1]]
+    }
+
+    fn masked(self, mask: u128) -> Self {
+        [self[0] & mask, self[1] & mask]
+    }
+}
+
+/// The code for one length.
+pub struct Code {
+    taps: Vec<u32>,
+    places: Vec<[u32; EXPANDER_WEIGHT]>,
+}
+
+impl Code {
+    /// The code for `length` symbols, an even number below 2^32.
+    pub fn new(length: usize) -> Self {
+        let taps = words("psi-vole-code/v1", length, length);
+        let drawn = words("psi-vole-places/v1", length, length / 2 * EXPANDER_WEIGHT);
+        let scale = |word: &u32| ((u64::from(*word) * length as u64) >> 32) as u32;
+        let (rows, _) = drawn.as_chunks::<EXPANDER_WEIGHT>();
+        let places = rows.iter().map(|row| std::array::from_fn(|at| scale(&row[at]))).collect();
+        Self { taps, places }
+    }
+
+    /// Convolve in place, then expand to half as many symbols.
+    pub fn encode<S: Symbol>(&self, vector: &mut [S]) -> Vec<S> {
+        self.convolve(vector);
+        let vector = &*vector;
+        let sum = |row: &[u32; EXPANDER_WEIGHT]| {
+            row[1..].iter().fold(vector[row[0] as usize], |sum, place| sum.plus(vector[*place as usize]))
+        };
+        self.places.par_iter().with_min_len(GRAIN).map(sum).collect()
+    }
+
+    /// y_i = x_i + sum of beta_(i,j) y_(i-j) for j = 1 ... 24, + y_(i-25).
+    fn convolve<S: Symbol>(&self, vector: &mut [S]) {
+        for at in 0..vector.len() {
+            let (before, rest) = vector.split_at_mut(at);
+            let tap = self.taps[at];
+            let window = &before[at.saturating_sub(STATE)..];
+            let sum = window.iter().rev().enumerate().fold(rest[0], |sum, (back, symbol)| {
+                sum.plus(symbol.masked(u128::from((tap >> back) & 1).wrapping_neg()))
+            });
+            rest[0] = if at > STATE { sum.plus(before[at - STATE - 1]) } else { sum };
+        }
+    }
+}
+
+/// `count` words of 32 bits from the stream of a label and the length.
+fn words(label: &str, length: usize, count: usize) -> Vec<u32> {
+    let stream = FixedKey::new(key(label, &[&(length as u64).to_be_bytes()]));
+    let mut blocks = vec![0; count.div_ceil(4)];
+    stream.stream(0, &mut blocks);
+    blocks
+        .iter()
+        .flat_map(|block: &u128| (0..4).map(move |at| (block >> (32 * at)) as u32))
+        .take(count)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vole::{Abort, draw};
+
+    type Bits = Vec<bool>;
+
+    fn add(row: &mut Bits, other: &Bits) {
+        row.iter_mut().zip(other).for_each(|(bit, other)| *bit ^= other);
+    }
+
+    /// G = (expander)(convolution), bit by bit from the definition: N / 2 rows of N bits.
+    fn matrix(code: &Code, length: usize) -> Vec<Bits> {
+        let mut convolution: Vec<Bits> = Vec::new();
+        for at in 0..length {
+            let mut row = vec![false; length];
+            row[at] = true;
+            for back in 1..=STATE.min(at) {
+                if (code.taps[at] >> (back - 1)) & 1 == 1 {
+                    add(&mut row, &convolution[at - back]);
+                }
+            }
+            if at > STATE {
+                add(&mut row, &convolution[at - STATE - 1]);
+            }
+            convolution.push(row);
+        }
+        let expand = |places: &[u32; EXPANDER_WEIGHT]| {
+            let mut row = vec![false; length];
+            places.iter().for_each(|place| add(&mut row, &convolution[*place as usize]));
+            row
+        };
+        code.places.iter().map(expand).collect()
+    }
+
+    #[test]
+    fn encoding_is_the_explicit_matrix() -> Result<(), Abort> {
+        for length in [2, 24, 50, 52, 128, 512] {
+            let code = Code::new(length);
+            let vector = draw::elements(length)?;
+            let sums = matrix(&code, length).into_iter().map(|row| {
+                row.iter().zip(&vector).fold(0, |sum, (bit, value)| if *bit { sum ^ value } else { sum })
+            });
+            let sums: Vec<u128> = sums.collect();
+            assert!(code.encode(&mut vector.clone()) == sums, "{length}");
+            let mut pairs: Vec<[u128; 2]> =
+                vector.iter().map(|value| [*value, value.rotate_left(9)]).collect();
+            let turned: Vec<u128> = vector.iter().map(|value| value.rotate_left(9)).collect();
+            let turned = code.encode(&mut turned.clone());
+            assert!(
+                code.encode(&mut pairs)
+                    .iter()
+                    .zip(sums.iter().zip(&turned))
+                    .all(|(pair, (a, b))| pair == &[*a, *b])
+            );
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn the_matrix_has_full_rank() {
+        for length in [64, 256, 512] {
+            let mut rows = matrix(&Code::new(length), length);
+            for rank in 0..length / 2 {
+                let pivot = rows[rank..].iter().find_map(|row| row.iter().position(|bit| *bit));
+                assert!(pivot.is_some(), "rank {rank} of {}", length / 2);
+                let Some(column) = pivot else { return };
+                let found = (rank..rows.len()).find(|at| rows[*at][column]);
+                rows.swap(rank, found.unwrap_or(rank));
+                let own = rows[rank].clone();
+                rows[rank + 1..].iter_mut().filter(|row| row[column]).for_each(|row| add(row, &own));
+            }
+        }
+    }
+
+    #[test]
+    fn rows_of_the_matrix_are_heavy() {
+        // Not a bound on the distance, but a broken convolution would leave light rows.
+        for row in matrix(&Code::new(512), 512) {
+            assert!(row.iter().filter(|bit| **bit).count() > 64);
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! The receiver's machine: grows every tree but its noise places, challenges and compares.
+
+use rayon::prelude::*;
+use subtle::ConstantTimeEq;
+
+use super::plan::{BASE_VALUES, NOISE_WEIGHT, Plan};
+use super::{base_values, check_hash, tree_rows};
+use crate::vole::code::Code;
+use crate::vole::cot::ot_key;
+use crate::vole::gf128::{mul, pow, powers_sum};
+use crate::vole::hash::Id;
+use crate::vole::pprf::{Children, GROUP, grow_punctured};
+use crate::vole::{Abort, draw, require};
+
+/// The receiver's side: A' and C.
+pub struct VoleReceiver {
+    expected: Vec<u8>,
+    outputs: Vec<[u128; 2]>,
+}
+
+/// What a chunk starts from: for each base value a and c.
+type Base = Vec<[u128; 2]>;
+
+impl VoleReceiver {
+    /// Grow all trees from the checked rows and the sender's corrections; returns the challenges to send.
+    pub fn new(
+        id: &Id,
+        plan: Plan,
+        rows: &[u128],
+        choices: &[u128],
+        corrections: &[u8],
+    ) -> Result<(Self, Vec<u8>), Abort> {
+        require(corrections.len() == plan.corrections_bytes())?;
+        let (children, code) = (Children::new(id), Code::new(plan.noise_length()));
+        let mut made = Self { expected: Vec::new(), outputs: Vec::new() };
+        let mut challenges = Vec::with_capacity(plan.challenges_bytes());
+        let mut base: Base = choices.iter().zip(base_values(&plan, rows)).map(|(a, c)| [*a, c]).collect();
+        let chunk_bytes = NOISE_WEIGHT * plan.tree_bytes();
+        for (chunk, message) in corrections.chunks(chunk_bytes).enumerate() {
+            let grown = Grown::new(id, &plan, &children, (rows, choices), (chunk, message), &base);
+            let (challenge, sum) = grown.challenge(&base)?;
+            challenges.extend(challenge);
+            made.expected.extend(check_hash(id, chunk, sum));
+            let mut outputs = code.encode(&mut grown.vector(&base));
+            if chunk + 1 < plan.chunks {
+                base = outputs.drain(..BASE_VALUES).collect();
+            }
+            made.outputs.append(&mut outputs);
+        }
+        made.outputs.truncate(plan.length);
+        Ok((made, challenges))
+    }
+
+    /// Compare all answers at once, in constant time.
+    pub fn check(&self, answers: &[u8]) -> Result<(), Abort> {
+        require(answers.len() == self.expected.len() && bool::from(answers.ct_eq(&self.expected)))
+    }
+
+    /// A' and C.
+    pub fn finish(self) -> (Vec<u128>, Vec<u128>) {
+        self.outputs.into_iter().map(|[a, c]| (a, c)).unzip()
+    }
+}
+
+/// One chunk of the receiver before the code: C, and where its noise lies.
+struct Grown {
+    c: Vec<u128>,
+    places: Vec<usize>,
+}
+
+impl Grown {
+    fn new(
+        id: &Id,
+        plan: &Plan,
+        children: &Children,
+        (rows, choices): (&[u128], &[u128]),
+        (chunk, message): (usize, &[u8]),
+        base: &Base,
+    ) -> Self {
+        let mut c = vec![0; plan.noise_length()];
+        let group_leaves = GROUP << plan.depth;
+        let groups = c.par_chunks_mut(group_leaves).zip(message.par_chunks(GROUP * plan.tree_bytes()));
+        let places = groups.enumerate().flat_map_iter(|(group, (c, message))| {
+            let (elements, _) = message.as_chunks::<16>();
+            let trees: Vec<&[[u8; 16]]> = elements.chunks(2 * plan.depth + 1).collect();
+            let off_path: Vec<Vec<(usize, u128)>> = (0..GROUP)
+                .map(|at| {
+                    let (first, rows) = tree_rows(plan, rows, chunk, group * GROUP + at);
+                    let (pairs, _) = trees[at].as_chunks::<2>();
+                    rows.iter()
+                        .zip(pairs)
+                        .zip(first..)
+                        .map(|((row, pair), index)| open(id, choices, index, *row, pair))
+                        .collect()
+                })
+                .collect();
+            let (leaves, punctured) = grow_punctured(children, &off_path);
+            c.copy_from_slice(&leaves);
+            let mut places = Vec::with_capacity(GROUP);
+            for (at, leaf) in punctured.into_iter().enumerate() {
+                let total = trees[at].last().map_or(0, |bytes| u128::from_le_bytes(*bytes));
+                let known = leaves[at..].iter().step_by(GROUP).fold(0, |sum, leaf| sum ^ leaf);
+                let place = leaf * GROUP + at;
+                c[place] = total ^ known ^ base[group * GROUP + at][1];
+                places.push(group * group_leaves + place);
+            }
+            places
+        });
+        let places = places.collect();
+        Self { c, places }
+    }
+
+    /// Z and delta to send, and the sum that the sender's must equal.
+    fn challenge(&self, base: &Base) -> Result<(Vec<u8>, u128), Abort> {
+        let point = draw::element()?;
+        let noise = self.places.par_iter().zip(base).map(|(place, [a, _])| mul(pow(point, place + 1), *a));
+        let spare = base[NOISE_WEIGHT];
+        let difference = noise.reduce(|| 0, |sum, term| sum ^ term) ^ spare[0];
+        let challenge = [point.to_le_bytes(), difference.to_le_bytes()].concat();
+        Ok((challenge, powers_sum(&self.c, point) ^ spare[1]))
+    }
+
+    /// A' and C side by side.
+    fn vector(self, base: &Base) -> Vec<[u128; 2]> {
+        let mut vector: Vec<[u128; 2]> = self.c.into_iter().map(|c| [0, c]).collect();
+        for (place, [a, _]) in self.places.iter().zip(base) {
+            vector[*place][0] = *a;
+        }
+        vector
+    }
+}
+
+/// The side off the path and its sum: the choice bit names the side, the row its key.
+fn open(id: &Id, choices: &[u128], index: usize, row: u128, pair: &[[u8; 16]; 2]) -> (usize, u128) {
+    let side = (choices[index / 128] >> (index % 128)) & 1;
+    let [left, right] = pair.map(u128::from_le_bytes);
+    (side as usize, left ^ ((left ^ right) & side.wrapping_neg()) ^ ot_key(id, index, row))
+}
