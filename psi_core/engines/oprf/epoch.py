@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from psi_core.engines.oprf.key import MOST_EVALUATIONS, MOST_TAGS, KeyStatement
 from psi_core.errors import EngineFault
 
-HEADROOM = 2
-"""A new epoch allows this many times the first run's sizes: room for changes, for one more bit of tag each."""
+HEADROOM = (15, 8)
+"""A new epoch allows 15/8 times the first run's sizes: room for changes. Twice would, at 2^20 items and a few more,
+make tags a bit longer and pass 8 bytes an item.
+"""
 
 
 @dataclass(frozen=True)
@@ -36,4 +38,9 @@ def caps(receiver_size: int, sender_size: int) -> tuple[int, int]:
     """
     if receiver_size > MOST_EVALUATIONS or sender_size > MOST_TAGS:
         raise EngineFault(f"oprf: a set of more than {MOST_EVALUATIONS:,} items is too large for one key")
-    return min(HEADROOM * receiver_size, MOST_EVALUATIONS), min(HEADROOM * sender_size, MOST_TAGS)
+    return _with_room(receiver_size, MOST_EVALUATIONS), _with_room(sender_size, MOST_TAGS)
+
+
+def _with_room(size: int, most: int) -> int:
+    times, parts = HEADROOM
+    return min(size * times // parts, most)

@@ -32,25 +32,26 @@ class KeyEvidence(BaseModel):
     index: Count
     path: Annotated[tuple[Hex32, ...], Field(max_length=63)]
 
-    def check(self, checkpoint: Checkpoint) -> KeyStatement:
-        """Return the statement, once it is proven to be logged and its key to be held.
 
-        checkpoint: the sender's, its signature verified. The caller compares lab, peer, agreement, match key and
-        epoch with the lane (`lane.check_statement`) and with the key it knows (`key.check_same`).
+def check_evidence(shown: KeyEvidence, checkpoint: Checkpoint) -> KeyStatement:
+    """Return the statement that is shown, once it is proven to be logged and its key to be held.
 
-        Raises:
-            InvalidText: the entry or the statement is malformed.
-            InvalidProof: it is not in this log, or the lab does not prove that it holds the key.
-        """
-        try:
-            data = base64.b64decode(self.entry, validate=True)
-        except binascii.Error:
-            raise InvalidText("oprf: the key's log entry is not base64") from None
-        path = [bytes.fromhex(node) for node in self.path]
-        verify_inclusion(self.index, checkpoint.size, leaf_hash(data), path, checkpoint.root)
-        statement = _statement(Entry.decode(data))
-        statement.check_possession()
-        return statement
+    checkpoint: the sender's, its signature verified. The caller compares lab, peer, agreement and match key with the
+    lane (`lane.check_statement`), and the whole statement with the one it knows of this epoch (`key.check_same`).
+
+    Raises:
+        InvalidText: the entry or the statement is malformed.
+        InvalidProof: it is not in this log, or the lab does not prove that it holds the key.
+    """
+    try:
+        data = base64.b64decode(shown.entry, validate=True)
+    except binascii.Error:
+        raise InvalidText("oprf: the key's log entry is not base64") from None
+    path = [bytes.fromhex(node) for node in shown.path]
+    verify_inclusion(shown.index, checkpoint.size, leaf_hash(data), path, checkpoint.root)
+    statement = _statement(Entry.decode(data))
+    statement.check_possession()
+    return statement
 
 
 def entry_body(statement: KeyStatement) -> dict[str, str]:

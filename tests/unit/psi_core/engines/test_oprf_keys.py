@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from psi_core.engines.oprf.epoch import EpochUse, caps
-from psi_core.engines.oprf.evidence import KeyEvidence, entry_body, evidence
+from psi_core.engines.oprf.evidence import KeyEvidence, check_evidence, entry_body, evidence
 from psi_core.engines.oprf.key import EpochKey, KeyStatement, check_same
 from psi_core.engines.oprf.lane import check_statement, item_domain, sender_side
 from psi_core.errors import EngineFault, InvalidProof, InvalidText
@@ -36,7 +36,7 @@ def statement() -> KeyStatement:
 
 def test_a_logged_statement_is_read_back(statement: KeyStatement) -> None:
     shown, checkpoint = logged(statement)
-    assert shown.check(checkpoint) == statement
+    assert check_evidence(shown, checkpoint) == statement
     check_statement(statement, lab=SENDER, peer=RECEIVER, agreement=AGREEMENT, match_key="email")
 
 
@@ -50,7 +50,7 @@ def test_a_statement_that_is_not_in_the_log(statement: KeyStatement) -> None:
         logged(statement_of(EpochKey.fresh()))[0],
     ):
         with pytest.raises(InvalidProof):
-            wrong.check(checkpoint)
+            check_evidence(wrong, checkpoint)
 
 
 def test_entries_that_commit_no_key(statement: KeyStatement) -> None:
@@ -60,12 +60,12 @@ def test_entries_that_commit_no_key(statement: KeyStatement) -> None:
         logged(statement, peer="lab-c.example"),
     ):
         with pytest.raises(InvalidProof):
-            shown.check(checkpoint)
+            check_evidence(shown, checkpoint)
     shown, checkpoint = logged(statement, body="psi-oprf-key/v1\n{}\n")
     with pytest.raises(InvalidText):
-        shown.check(checkpoint)
+        check_evidence(shown, checkpoint)
     with pytest.raises(InvalidText):
-        shown.model_copy(update={"entry": "???"}).check(checkpoint)
+        check_evidence(shown.model_copy(update={"entry": "???"}), checkpoint)
 
 
 @pytest.mark.parametrize(
@@ -149,10 +149,18 @@ def test_the_epoch_ends_at_either_cap() -> None:
 
 
 def test_caps_leave_room_and_stop_at_what_a_key_may_do() -> None:
-    assert caps(1_000, 50) == (2_000, 100)
+    assert caps(1_000, 50) == (1_875, 93)
+    assert caps(1, 1) == (1, 1)
     assert caps(1 << 30, 1 << 29) == (1 << 30, 1 << 30)
     with pytest.raises(EngineFault, match="too large"):
         caps((1 << 30) + 1, 1)
+
+
+def test_tags_stay_short_at_two_to_the_twenty_and_some_padding() -> None:
+    evaluations, tags = caps((1 << 20) + 4096, (1 << 20) + 4096)
+    made = statement_of(EpochKey.fresh(), max_evaluations=evaluations, max_tags=tags)
+    # Golomb-Rice: bits - floor(log2 n) low bits, and 1.6 more on average: below 8 bytes.
+    assert made.tag_bits - 20 + 1.6 < 64
 
 
 def test_with_both_the_responder_sends() -> None:
