@@ -16,12 +16,13 @@ from psi_service.store.database import Store
 
 @dataclass(frozen=True)
 class Desk:
-    """Where books are kept. `signer` is the lab's document key."""
+    """Where books are kept. `signer` is the lab's document key, `cosigner` cosigns peers' checkpoints."""
 
     lab: str
     store: Store
     log: NodeLog
     signer: Signer
+    cosigner: Signer
     clock: Clock
 
     def now(self) -> str:

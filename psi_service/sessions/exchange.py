@@ -202,9 +202,14 @@ class Exchange:
     async def _exchange_checkpoints(self) -> None:
         """The record has both signatures by now: a fault here is told in the log, and undoes nothing."""
         try:
-            await self._conversation.send("checkpoint", Checkpoint(note=await self._checkpoints.own()))
-            _, body = await self._conversation.expect("checkpoint")
-            await self._checkpoints.keep(self._session.peer, cast(Checkpoint, body).note, log=True)
+            peer = self._session.peer
+            await self._conversation.send("checkpoint", await self._checkpoints.for_witness(peer.lab))
+            _, theirs = await self._conversation.expect("checkpoint")
+            answer = await self._checkpoints.witness(peer, cast(Checkpoint, theirs), log_it=True)
+            await self._conversation.send("checkpoint", answer)
+            # A peer of a version without cosignatures ends the stream here, and the warning below says so.
+            _, ours = await self._conversation.expect("checkpoint")
+            await self._checkpoints.cosigned_by(peer, cast(Checkpoint, ours))
         except (PeerError, SessionAborted, VerificationError) as fault:
             log.warning(
                 "checkpoint exchange failed", peer=self._session.peer.lab, code=fault.code, reason=str(fault)

@@ -140,7 +140,7 @@ class Initiator:
         if wrong:
             raise ProtocolFault(f"the Accept does not answer our Offer: {', '.join(wrong)} differ")
         questions.check_parameters(offer, accept, self._around.engines)
-        await self._checkpoints.keep(peer, accept.checkpoint.encode(), log=False)
+        await self._checkpoints.keep(peer, accept.checkpoint.encode())
         question = questions.of_accept(offer, accept, self._desk.lab, self._around.engines)
         try:
             await self._opening.begin(

@@ -36,9 +36,10 @@ class LaneRuns:
 
     def __init__(self, runs: list[LaneRun], conversation: Conversation, progress: Progress) -> None:
         self._runs = {(each.lane, each.run): each for each in runs}
+        self._turns = {key: asyncio.Lock() for key in self._runs}
         self._conversation = conversation
         self._progress = progress
-        self._sending = asyncio.Lock()
+        self._outbox: asyncio.Queue[tuple[LaneRun, Iterator[bytes]] | None] = asyncio.Queue()
         self.sent = Transcript()
         self.received = Transcript()
         progress.runs_total = len(runs)
@@ -53,16 +54,15 @@ class LaneRuns:
 
     async def open(self) -> None:
         """Exchange every frame before the barrier: returns when all of ours are sent and all of the peer's are in."""
-        await _side_by_side(
-            self._start_all(),
-            self._read_until(lambda: all(run.machine.opened for run in self._runs.values())),
-        )
+        for run in self._runs.values():
+            self._outbox.put_nowait((run, run.machine.start()))
+        await _side_by_side(self._read_openings(), self._write_outbox())
 
     async def complete(self, before_last: Callable[[bytes], Awaitable[None]]) -> None:
         """Exchange the completing frames. `before_last` gets our final sent transcript before the last one leaves."""
         await _side_by_side(
             self._complete_all(before_last),
-            self._read_until(lambda: all(machine.done for _, machine in self._receivers)),
+            self._read(lambda: all(machine.done for _, machine in self._receivers)),
         )
 
     async def outcomes(self) -> dict[int, Outcome]:
@@ -73,15 +73,22 @@ class LaneRuns:
             self._progress.runs_done += 1
         return found
 
-    async def _start_all(self) -> None:
-        for run in self._runs.values():
-            async for payload in _in_thread(run.machine.start()):
+    async def _read_openings(self) -> None:
+        await self._read(lambda: all(run.machine.opened for run in self._runs.values()))
+        self._outbox.put_nowait(None)
+
+    async def _write_outbox(self) -> None:
+        # Answers wait here as generators and are drawn one frame at a time, so memory stays bounded, and reading
+        # never waits for writing: two labs that both have much to say would wait for each other forever.
+        while (answer := await self._outbox.get()) is not None:
+            run, frames = answer
+            async for payload in self._drawn(run, frames):
                 await self._send(run, payload)
 
     async def _complete_all(self, before_last: Callable[[bytes], Awaitable[None]]) -> None:
         held: tuple[LaneRun, bytes] | None = None
         for run, machine in self._senders:
-            async for payload in _in_thread(machine.complete()):
+            async for payload in self._drawn(run, machine.complete()):
                 if held is not None:
                     await self._send(*held)
                 held = (run, payload)
@@ -92,7 +99,7 @@ class LaneRuns:
             await before_last(self.sent.value())
             await self._write(run, payload)
 
-    async def _read_until(self, enough: Callable[[], bool]) -> None:
+    async def _read(self, enough: Callable[[], bool]) -> None:
         while not enough():
             _, body = await self._conversation.expect("engine")
             frame = cast(EngineFrame, body)
@@ -102,14 +109,23 @@ class LaneRuns:
                     f"an engine frame names lane {frame.lane}, run {frame.run}, which is not open"
                 )
             self.received.add(frame.lane, frame.run, frame.payload)
-            async for payload in _in_thread(run.machine.receive(frame.payload)):
-                await self._send(run, payload)
+            async with self._turns[(frame.lane, frame.run)]:
+                answer = await asyncio.to_thread(run.machine.receive, frame.payload)
+            self._outbox.put_nowait((run, answer))
             self._note_bytes()
 
+    async def _drawn(self, run: LaneRun, frames: Iterator[bytes]) -> AsyncIterator[bytes]:
+        """Draw each frame in a thread (a generator may compute for long between two), one thread a machine."""
+        while True:
+            async with self._turns[(run.lane, run.run)]:
+                payload = await asyncio.to_thread(next, frames, _END)
+            if payload is _END:
+                return
+            yield cast(bytes, payload)
+
     async def _send(self, run: LaneRun, payload: bytes) -> None:
-        async with self._sending:
-            self.sent.add(run.lane, run.run, payload)
-            await self._write(run, payload)
+        self.sent.add(run.lane, run.run, payload)
+        await self._write(run, payload)
 
     async def _write(self, run: LaneRun, payload: bytes) -> None:
         await self._conversation.send("engine", EngineFrame(lane=run.lane, run=run.run, payload=payload))
@@ -128,12 +144,3 @@ async def _side_by_side(*steps: Coroutine[None, None, None]) -> None:
                 group.create_task(step)
     except ExceptionGroup as errors:
         raise errors.exceptions[0] from None
-
-
-async def _in_thread(frames: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """Draw each frame in a thread: a generator's body may compute for long between two frames."""
-    while True:
-        payload = await asyncio.to_thread(next, frames, _END)
-        if payload is _END:
-            return
-        yield cast(bytes, payload)

@@ -48,7 +48,7 @@ class Responder:
         offer = Offer.open(note, peer.document_verifier)
         if (offer.initiator, offer.responder) != (peer.lab, self._desk.lab):
             raise ProtocolFault("the Offer names other labs than the two ends of this connection")
-        await self._checkpoints.keep(peer, offer.checkpoint.encode(), log=False)
+        await self._checkpoints.keep(peer, offer.checkpoint.encode())
         return offer
 
     async def refuse(self, offer: Offer, note: bytes, refusal: Refused, conversation: Conversation) -> None:
