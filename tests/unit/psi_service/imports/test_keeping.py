@@ -109,7 +109,7 @@ ROW = st.builds(
 )
 
 
-class _RolledBack(Exception):  # noqa: N818 -- ends a transaction on purpose
+class _RolledBack(Exception):  # ends a transaction on purpose
     pass
 
 
