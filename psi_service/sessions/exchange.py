@@ -72,7 +72,7 @@ class Exchange:
         await lane_runs.open()
         await self._barrier(lane_runs)
         self._progress.enter(Phase.COMPLETING)
-        await lane_runs.complete(lambda sent: self._books.transcripts(self._session, sent=sent))
+        await lane_runs.complete(None if self._session.signs_first else self._keep_sent)
         outcomes = await lane_runs.outcomes()
         self._progress.enter(Phase.COMPUTED)
         signed = await self._close(lane_runs, self._learn(outcomes))
@@ -134,6 +134,9 @@ class Exchange:
             await self._books.transcripts(session, sent=lane_runs.sent.value())
         if not session.learns:
             await self._books.transcripts(session, received=lane_runs.received.value())
+
+    async def _keep_sent(self, transcript: bytes) -> None:
+        await self._books.transcripts(self._session, sent=transcript)
 
     def _learn(self, outcomes: dict[int, Outcome]) -> Learned:
         if not self._session.learns:

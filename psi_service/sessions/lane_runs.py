@@ -30,6 +30,13 @@ class LaneRun:
     machine: Receiver | Sender
     receives: bool
 
+    @property
+    def learns(self) -> Receiver | None:
+        """The machine, where it has a result for us: every receiver, and a sender to whom values are returned."""
+        if self.receives or getattr(self.machine, "learns", False):
+            return cast(Receiver, self.machine)
+        return None
+
 
 class LaneRuns:
     """Drives the machines of a session and keeps both transcripts."""
@@ -40,64 +47,38 @@ class LaneRuns:
         self._conversation = conversation
         self._progress = progress
         self._outbox: asyncio.Queue[tuple[LaneRun, Iterator[bytes]] | None] = asyncio.Queue()
+        self._sending = asyncio.Lock()
         self.sent = Transcript()
         self.received = Transcript()
         progress.runs_total = len(runs)
-
-    @property
-    def _senders(self) -> list[tuple[LaneRun, Sender]]:
-        return [(each, cast(Sender, each.machine)) for each in self._runs.values() if not each.receives]
-
-    @property
-    def _receivers(self) -> list[tuple[LaneRun, Receiver]]:
-        return [(each, cast(Receiver, each.machine)) for each in self._runs.values() if each.receives]
 
     async def open(self) -> None:
         """Exchange every frame before the barrier: returns when all of ours are sent and all of the peer's are in."""
         for run in self._runs.values():
             self._outbox.put_nowait((run, run.machine.start()))
-        await _side_by_side(self._read_openings(), self._write_outbox())
-
-    async def complete(self, before_last: Callable[[bytes], Awaitable[None]]) -> None:
-        """Exchange the completing frames. `before_last` gets our final sent transcript before the last one leaves."""
         await _side_by_side(
+            self._read(lambda: all(run.machine.opened for run in self._runs.values())), self._write_outbox()
+        )
+
+    async def complete(self, before_last: Callable[[bytes], Awaitable[None]] | None) -> None:
+        """Exchange the completing frames.
+
+        `before_last`, for a second signer, gets our final sent transcript before our last frame leaves.
+        """
+        await _side_by_side(
+            self._read(lambda: all(run.learns is None or run.learns.done for run in self._runs.values())),
             self._complete_all(before_last),
-            self._read(lambda: all(machine.done for _, machine in self._receivers)),
+            self._write_outbox(),
         )
 
     async def outcomes(self) -> dict[int, Outcome]:
-        """What we learned, by lane; empty for a pure sender."""
+        """What we learned, by lane; empty for a side that only serves."""
         found = {}
-        for run, machine in self._receivers:
-            found[run.lane] = await asyncio.to_thread(machine.result)
-            self._progress.runs_done += 1
+        for run in self._runs.values():
+            if run.learns is not None:
+                found[run.lane] = await asyncio.to_thread(run.learns.result)
+                self._progress.runs_done += 1
         return found
-
-    async def _read_openings(self) -> None:
-        await self._read(lambda: all(run.machine.opened for run in self._runs.values()))
-        self._outbox.put_nowait(None)
-
-    async def _write_outbox(self) -> None:
-        # Answers wait here as generators and are drawn one frame at a time, so memory stays bounded, and reading
-        # never waits for writing: two labs that both have much to say would wait for each other forever.
-        while (answer := await self._outbox.get()) is not None:
-            run, frames = answer
-            async for payload in self._drawn(run, frames):
-                await self._send(run, payload)
-
-    async def _complete_all(self, before_last: Callable[[bytes], Awaitable[None]]) -> None:
-        held: tuple[LaneRun, bytes] | None = None
-        for run, machine in self._senders:
-            async for payload in self._drawn(run, machine.complete()):
-                if held is not None:
-                    await self._send(*held)
-                held = (run, payload)
-            self._progress.runs_done += 1
-        if held is not None:
-            run, payload = held
-            self.sent.add(run.lane, run.run, payload)
-            await before_last(self.sent.value())
-            await self._write(run, payload)
 
     async def _read(self, enough: Callable[[], bool]) -> None:
         while not enough():
@@ -110,9 +91,30 @@ class LaneRuns:
                 )
             self.received.add(frame.lane, frame.run, frame.payload)
             async with self._turns[(frame.lane, frame.run)]:
-                answer = await asyncio.to_thread(run.machine.receive, frame.payload)
-            self._outbox.put_nowait((run, answer))
+                answer = await asyncio.to_thread(_whole_answer, run.machine, frame.payload)
+            # Reading never waits for writing: two labs that both have much to say would wait for each other forever.
+            self._outbox.put_nowait((run, iter(answer)))
             self._note_bytes()
+        self._outbox.put_nowait(None)
+
+    async def _write_outbox(self) -> None:
+        while (answer := await self._outbox.get()) is not None:
+            run, frames = answer
+            async for payload in self._drawn(run, frames):
+                await self._send(run, payload)
+
+    async def _complete_all(self, before_last: Callable[[bytes], Awaitable[None]] | None) -> None:
+        held: tuple[LaneRun, bytes] | None = None
+        for run in self._runs.values():
+            if run.receives:
+                continue
+            async for payload in self._drawn(run, cast(Sender, run.machine).complete()):
+                if held is not None:
+                    await self._send(*held)
+                held = (run, payload)
+            self._progress.runs_done += run.learns is None
+        if held is not None:
+            await self._send(*held, before=before_last)
 
     async def _drawn(self, run: LaneRun, frames: Iterator[bytes]) -> AsyncIterator[bytes]:
         """Draw each frame in a thread (a generator may compute for long between two), one thread a machine."""
@@ -123,17 +125,25 @@ class LaneRuns:
                 return
             yield cast(bytes, payload)
 
-    async def _send(self, run: LaneRun, payload: bytes) -> None:
-        self.sent.add(run.lane, run.run, payload)
-        await self._write(run, payload)
-
-    async def _write(self, run: LaneRun, payload: bytes) -> None:
-        await self._conversation.send("engine", EngineFrame(lane=run.lane, run=run.run, payload=payload))
+    async def _send(
+        self, run: LaneRun, payload: bytes, *, before: Callable[[bytes], Awaitable[None]] | None = None
+    ) -> None:
+        async with self._sending:
+            self.sent.add(run.lane, run.run, payload)
+            if before is not None:
+                await before(self.sent.value())
+            frame = EngineFrame(lane=run.lane, run=run.run, payload=payload)
+            await self._conversation.send("engine", frame)
         self._note_bytes()
 
     def _note_bytes(self) -> None:
         self._progress.bytes_sent = self._conversation.bytes_sent
         self._progress.bytes_received = self._conversation.bytes_received
+
+
+def _whole_answer(machine: Receiver | Sender, payload: bytes) -> list[bytes]:
+    """Hand a frame in and draw all that answers it, so that what the machine says of itself is true afterwards."""
+    return list(machine.receive(payload))
 
 
 async def _side_by_side(*steps: Coroutine[None, None, None]) -> None:

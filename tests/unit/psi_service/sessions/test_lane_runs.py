@@ -76,6 +76,7 @@ async def test_the_final_transcript_is_told_before_the_last_completing_frame_lea
     async def before_last(value: bytes) -> None:
         told.append((value, b.received.frames))
 
+    a._runs[(0, 0)].machine.seen = ROUNDS * FRAMES
     received = asyncio.create_task(b._read(lambda: b.received.frames == 2))
     await a.complete(before_last)
     await received
