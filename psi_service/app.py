@@ -40,6 +40,7 @@ from psi_service.imports.importer import Importer
 from psi_service.incoming_notes import IncomingNotes
 from psi_service.key_files import read_keys
 from psi_service.log.node_log import NodeLog
+from psi_service.log.peer_view import PeerView
 from psi_service.matches.service import MatchService
 from psi_service.own_card import OwnCard, read_card
 from psi_service.peer_calls import PeerCalls
@@ -60,6 +61,7 @@ from psi_service.settings import Settings
 from psi_service.store.database import Store
 from psi_service.tokens import Tokens
 from psi_service.version import version
+from psi_service.witness_rounds import WitnessRounds
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _MIB = 1 << 20
@@ -119,7 +121,8 @@ class _Sessions:
         settings = ground.settings
         self.workers = WorkerPool(settings.workers)
         self.running = Running(settings.max_sessions)
-        desk = Desk(settings.lab, ground.store, ground.log, ground.keys.document, ground.clock)
+        keys = ground.keys
+        desk = Desk(settings.lab, ground.store, ground.log, keys.document, keys.cosigner, ground.clock)
         around = Surroundings(
             card_of=peers.directory.get,
             dial=Dialler(peers.delivery, peers.calls).dial,
@@ -155,6 +158,14 @@ class Node:
             IncomingNotes(terms.consortium, terms.agreements),
             self._sessions.service,
             self._sessions.checkpoints,
+            self._peers.directory.get,
+            PeerView(ground.store, ground.log),
+        )
+        self._rounds = WitnessRounds(
+            self._sessions.checkpoints,
+            self._peers.directory.list,
+            self._peers.delivery.client,
+            ground.settings.checkpoint_seconds,
         )
         callers = CallerCheck(self._peers.pins)
         self._peer_port = PeerServer(
@@ -231,6 +242,7 @@ class Node:
         self._admin_port = AdminPort(self.settings.admin_address)
         self._port = await self._peer_port.start(self.settings.peer_listen)
         await self._open_admin_port(self._admin_port)
+        self._rounds.start()
         questions = FirstQuestions(log, self._peers.directory, self._peers.delivery, self._sessions.service)
         self._asking = asyncio.create_task(questions.ask(), name="first-questions")
 
@@ -247,6 +259,7 @@ class Node:
         if self._asking is not None:
             self._asking.cancel()
             await asyncio.wait([self._asking])
+        await self._rounds.stop()
         await self._sessions.running.stop()
         await self._peer_port.stop(self.settings.stop_timeout_seconds)
         if self._admin_port is not None:

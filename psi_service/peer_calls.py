@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from psi_client.hello import NodeFacts
 
@@ -14,6 +14,7 @@ from psi_core.wire.session_pb2 import Checkpoint
 from psi_service.consortium.service import ConsortiumService
 from psi_service.grpc_server.peers_servicer import PeerHandlers
 from psi_service.incoming_notes import IncomingNotes
+from psi_service.log.peer_view import PeerView
 from psi_service.sessions.checkpoints import Checkpoints
 from psi_service.sessions.service import SessionService
 
@@ -29,6 +30,8 @@ class PeerCalls:
         notes: IncomingNotes,
         sessions: SessionService,
         checkpoints: Checkpoints,
+        card_of: Callable[[str], Card],
+        view: PeerView,
     ) -> None:
         self._card = card
         self._version = version
@@ -36,6 +39,8 @@ class PeerCalls:
         self._notes = notes
         self._sessions = sessions
         self._checkpoints = checkpoints
+        self._card_of = card_of
+        self._view = view
 
     @property
     def handlers(self) -> PeerHandlers:
@@ -45,6 +50,8 @@ class PeerCalls:
             deliver=self._notes.received,
             settle=self._sessions.answer_settle,
             own_checkpoints=self.own_checkpoints,
+            cosign=self.cosign,
+            read_log=self._view.read,
         )
 
     async def facts(self) -> NodeFacts:
@@ -65,3 +72,7 @@ class PeerCalls:
     async def own_checkpoints(self, lab: str) -> Sequence[Checkpoint]:
         """The caller's own checkpoints that are kept here, newest last."""
         return [Checkpoint(note=note) for note in await self._checkpoints.of_peer(lab)]
+
+    async def cosign(self, lab: str, checkpoint: Checkpoint) -> Checkpoint:
+        """A checkpoint of the caller's log, cosigned when its proof starts where this node stands."""
+        return await self._checkpoints.witness(self._card_of(lab), checkpoint, log_it=False)

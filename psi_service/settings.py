@@ -80,6 +80,12 @@ class Settings(BaseSettings):
         300, ge=5, le=3600, description="A session ends when the peer says nothing for this long."
     )
     stop_timeout_seconds: int = Field(10, ge=1, le=300, description="How long a stop may take.")
+    checkpoint_seconds: int = Field(
+        3600,
+        ge=10,
+        le=86_400,
+        description="How often a checkpoint is signed and shown to every peer, to be cosigned.",
+    )
     max_import_mib: int = Field(4096, ge=1, le=1_048_576, description="The largest import, in MiB.")
 
     @classmethod

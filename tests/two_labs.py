@@ -198,7 +198,8 @@ class Lab:
         self.log = NodeLog(self.store, self.keys.log, self.directory / "head" / "log-head", self.clock)
         (self.directory / "head").mkdir(exist_ok=True)
         await self.log.verify_at_start()
-        desk = Desk(self.name, self.store, self.log, self.keys.document, self.clock)
+        keys = self.keys
+        desk = Desk(self.name, self.store, self.log, keys.document, keys.cosigner, self.clock)
         around = Surroundings(
             card_of=self._card_of,
             dial=self._dial,

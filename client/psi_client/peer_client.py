@@ -21,13 +21,23 @@ from psi_client.initiator_stream import InitiatorStream
 from psi_client.peer_fault import Fault
 from psi_client.quiet_grpc import grpc
 from psi_client.rpc_errors import error_of
-from psi_client.wire_bounds import DELIVER_STATES, check_checkpoints, check_note
+from psi_client.wire_bounds import (
+    DELIVER_STATES,
+    check_checkpoint,
+    check_checkpoints,
+    check_log_reply,
+    check_note,
+)
 from psi_client.wire_services import peers_stub, sessions_stub
 from psi_core.errors import PeerUnreachable, ProtocolFault
 from psi_core.wire.peers_pb2 import (
+    ConsistencyRange,
+    CosignRequest,
     DeliverRequest,
     HelloRequest,
     OwnCheckpointsRequest,
+    ReadLogReply,
+    ReadLogRequest,
     SettleReply,
     SettleRequest,
 )
@@ -81,6 +91,32 @@ class PeerClient:
         reply = await self._call(self._peers.OwnCheckpoints, OwnCheckpointsRequest(lab=self._own_lab))
         check_checkpoints(reply.checkpoints)
         return tuple(reply.checkpoints)
+
+    async def cosign(self, checkpoint: Checkpoint) -> Checkpoint:
+        """Hand over a checkpoint of this lab with its proof; returns the newest one that the peer has cosigned.
+
+        The answer is unverified: see psi_service.sessions.checkpoints.
+        """
+        request = CosignRequest(lab=self._own_lab, checkpoint=checkpoint)
+        answer = (await self._call(self._peers.Cosign, request)).checkpoint
+        check_checkpoint(answer)
+        return answer
+
+    async def read_log(
+        self,
+        *,
+        file: str | None = None,
+        consistency: tuple[int, int] | None = None,
+        inclusion: int | None = None,
+        entries_from: int | None = None,
+    ) -> ReadLogReply:
+        """One part of the peer's log: `checkpoint` or a hash tile, a proof, or entries of this pair; unverified."""
+        request = ReadLogRequest(lab=self._own_lab, file=file, inclusion=inclusion, entries_from=entries_from)
+        if consistency is not None:
+            request.consistency.CopyFrom(ConsistencyRange(old=consistency[0], new=consistency[1]))
+        reply = await self._call(self._peers.ReadLog, request)
+        check_log_reply(reply)
+        return reply
 
     def run(self) -> InitiatorStream:
         """Open the stream of one session. The connection is made behind the first `send` or `receive`."""

@@ -10,13 +10,16 @@ import re
 from collections.abc import Collection
 
 from psi_core.errors import ProtocolFault
+from psi_core.log.entry import MAX_ENTRY
 from psi_core.log.note import MAX_NOTE
+from psi_core.wire.peers_pb2 import ReadLogReply
 from psi_core.wire.session_pb2 import Checkpoint
 
 MAX_PROTOCOLS = 16
 MAX_CHECKPOINTS = 64
 MAX_CHECKPOINT_NOTE = 8 << 10
 MAX_PROOF_HASHES = 64
+MAX_LOG_ENTRIES = 256
 HASH_BYTES = 32
 DELIVER_STATES = frozenset({"waiting", "in_force", "revoked", "known"})
 
@@ -71,6 +74,23 @@ def check_checkpoint(checkpoint: Checkpoint) -> None:
         raise ProtocolFault(f"a consistency proof has more than {MAX_PROOF_HASHES} hashes")
     for value in checkpoint.consistency_proof:
         check_hash("a hash of a consistency proof", value)
+
+
+def check_log_reply(reply: ReadLogReply) -> None:
+    """A file of at most 64 KiB, a proof of at most 64 hashes, at most 256 entries in order, each within bounds."""
+    if len(reply.file) > MAX_NOTE:
+        raise ProtocolFault(f"a file of the log has {len(reply.file):,} bytes; at most {MAX_NOTE:,} may be")
+    if len(reply.proof) > MAX_PROOF_HASHES:
+        raise ProtocolFault(f"a proof has more than {MAX_PROOF_HASHES} hashes")
+    for value in reply.proof:
+        check_hash("a hash of a proof", value)
+    if len(reply.entries) > MAX_LOG_ENTRIES:
+        raise ProtocolFault(f"{len(reply.entries):,} entries came; at most {MAX_LOG_ENTRIES} may at a time")
+    positions = [each.position for each in reply.entries]
+    if positions != sorted(set(positions)) or (positions and reply.next <= positions[-1]):
+        raise ProtocolFault("entries of the log are out of order")
+    if any(len(each.data) > MAX_ENTRY for each in reply.entries):
+        raise ProtocolFault(f"an entry of the log is longer than {MAX_ENTRY:,} bytes")
 
 
 def check_checkpoints(checkpoints: Collection[Checkpoint]) -> None:

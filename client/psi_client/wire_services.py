@@ -22,6 +22,8 @@ class PeersStub(Protocol):
     OwnCheckpoints: grpc.aio.UnaryUnaryMultiCallable[
         peers_pb2.OwnCheckpointsRequest, peers_pb2.OwnCheckpointsReply
     ]
+    Cosign: grpc.aio.UnaryUnaryMultiCallable[peers_pb2.CosignRequest, peers_pb2.CosignReply]
+    ReadLog: grpc.aio.UnaryUnaryMultiCallable[peers_pb2.ReadLogRequest, peers_pb2.ReadLogReply]
 
 
 class SessionsStub(Protocol):
@@ -41,7 +43,7 @@ def sessions_stub(channel: grpc.aio.Channel) -> SessionsStub:
 
 
 def serve_peers(servicer: object, server: grpc.aio.Server) -> None:
-    """Let `servicer` (async methods Hello, Deliver, Settle, OwnCheckpoints) answer service Peers."""
+    """Let `servicer` (an async method for each call) answer service Peers."""
     _generated_peers.add_PeersServicer_to_server(servicer, server)
 
 

@@ -90,3 +90,59 @@ class OwnCheckpointsReply(_message.Message):
     CHECKPOINTS_FIELD_NUMBER: _ClassVar[int]
     checkpoints: _containers.RepeatedCompositeFieldContainer[_session_pb2.Checkpoint]
     def __init__(self, checkpoints: _Optional[_Iterable[_Union[_session_pb2.Checkpoint, _Mapping]]] = ...) -> None: ...
+
+class CosignRequest(_message.Message):
+    __slots__ = ("lab", "checkpoint")
+    LAB_FIELD_NUMBER: _ClassVar[int]
+    CHECKPOINT_FIELD_NUMBER: _ClassVar[int]
+    lab: str
+    checkpoint: _session_pb2.Checkpoint
+    def __init__(self, lab: _Optional[str] = ..., checkpoint: _Optional[_Union[_session_pb2.Checkpoint, _Mapping]] = ...) -> None: ...
+
+class CosignReply(_message.Message):
+    __slots__ = ("checkpoint",)
+    CHECKPOINT_FIELD_NUMBER: _ClassVar[int]
+    checkpoint: _session_pb2.Checkpoint
+    def __init__(self, checkpoint: _Optional[_Union[_session_pb2.Checkpoint, _Mapping]] = ...) -> None: ...
+
+class ReadLogRequest(_message.Message):
+    __slots__ = ("lab", "file", "consistency", "inclusion", "entries_from")
+    LAB_FIELD_NUMBER: _ClassVar[int]
+    FILE_FIELD_NUMBER: _ClassVar[int]
+    CONSISTENCY_FIELD_NUMBER: _ClassVar[int]
+    INCLUSION_FIELD_NUMBER: _ClassVar[int]
+    ENTRIES_FROM_FIELD_NUMBER: _ClassVar[int]
+    lab: str
+    file: str
+    consistency: ConsistencyRange
+    inclusion: int
+    entries_from: int
+    def __init__(self, lab: _Optional[str] = ..., file: _Optional[str] = ..., consistency: _Optional[_Union[ConsistencyRange, _Mapping]] = ..., inclusion: _Optional[int] = ..., entries_from: _Optional[int] = ...) -> None: ...
+
+class ConsistencyRange(_message.Message):
+    __slots__ = ("old", "new")
+    OLD_FIELD_NUMBER: _ClassVar[int]
+    NEW_FIELD_NUMBER: _ClassVar[int]
+    old: int
+    new: int
+    def __init__(self, old: _Optional[int] = ..., new: _Optional[int] = ...) -> None: ...
+
+class ReadLogReply(_message.Message):
+    __slots__ = ("file", "proof", "entries", "next")
+    FILE_FIELD_NUMBER: _ClassVar[int]
+    PROOF_FIELD_NUMBER: _ClassVar[int]
+    ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    NEXT_FIELD_NUMBER: _ClassVar[int]
+    file: bytes
+    proof: _containers.RepeatedScalarFieldContainer[bytes]
+    entries: _containers.RepeatedCompositeFieldContainer[LogEntry]
+    next: int
+    def __init__(self, file: _Optional[bytes] = ..., proof: _Optional[_Iterable[bytes]] = ..., entries: _Optional[_Iterable[_Union[LogEntry, _Mapping]]] = ..., next: _Optional[int] = ...) -> None: ...
+
+class LogEntry(_message.Message):
+    __slots__ = ("position", "data")
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    position: int
+    data: bytes
+    def __init__(self, position: _Optional[int] = ..., data: _Optional[bytes] = ...) -> None: ...

@@ -56,6 +56,16 @@ class PeersStub(object):
                 request_serializer=psi__core_dot_wire_dot_peers__pb2.OwnCheckpointsRequest.SerializeToString,
                 response_deserializer=psi__core_dot_wire_dot_peers__pb2.OwnCheckpointsReply.FromString,
                 _registered_method=True)
+        self.Cosign = channel.unary_unary(
+                '/psi_core.wire.Peers/Cosign',
+                request_serializer=psi__core_dot_wire_dot_peers__pb2.CosignRequest.SerializeToString,
+                response_deserializer=psi__core_dot_wire_dot_peers__pb2.CosignReply.FromString,
+                _registered_method=True)
+        self.ReadLog = channel.unary_unary(
+                '/psi_core.wire.Peers/ReadLog',
+                request_serializer=psi__core_dot_wire_dot_peers__pb2.ReadLogRequest.SerializeToString,
+                response_deserializer=psi__core_dot_wire_dot_peers__pb2.ReadLogReply.FromString,
+                _registered_method=True)
 
 
 class PeersServicer(object):
@@ -87,6 +97,18 @@ class PeersServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Cosign(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReadLog(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_PeersServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -109,6 +131,16 @@ def add_PeersServicer_to_server(servicer, server):
                     servicer.OwnCheckpoints,
                     request_deserializer=psi__core_dot_wire_dot_peers__pb2.OwnCheckpointsRequest.FromString,
                     response_serializer=psi__core_dot_wire_dot_peers__pb2.OwnCheckpointsReply.SerializeToString,
+            ),
+            'Cosign': grpc.unary_unary_rpc_method_handler(
+                    servicer.Cosign,
+                    request_deserializer=psi__core_dot_wire_dot_peers__pb2.CosignRequest.FromString,
+                    response_serializer=psi__core_dot_wire_dot_peers__pb2.CosignReply.SerializeToString,
+            ),
+            'ReadLog': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReadLog,
+                    request_deserializer=psi__core_dot_wire_dot_peers__pb2.ReadLogRequest.FromString,
+                    response_serializer=psi__core_dot_wire_dot_peers__pb2.ReadLogReply.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -221,6 +253,60 @@ class Peers(object):
             '/psi_core.wire.Peers/OwnCheckpoints',
             psi__core_dot_wire_dot_peers__pb2.OwnCheckpointsRequest.SerializeToString,
             psi__core_dot_wire_dot_peers__pb2.OwnCheckpointsReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Cosign(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/psi_core.wire.Peers/Cosign',
+            psi__core_dot_wire_dot_peers__pb2.CosignRequest.SerializeToString,
+            psi__core_dot_wire_dot_peers__pb2.CosignReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReadLog(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/psi_core.wire.Peers/ReadLog',
+            psi__core_dot_wire_dot_peers__pb2.ReadLogRequest.SerializeToString,
+            psi__core_dot_wire_dot_peers__pb2.ReadLogReply.FromString,
             options,
             channel_credentials,
             insecure,

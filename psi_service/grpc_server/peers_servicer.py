@@ -8,21 +8,28 @@ from typing import Any
 
 from psi_client.hello import NodeFacts, check_request
 from psi_client.quiet_grpc import grpc
-from psi_client.wire_bounds import MAX_CHECKPOINTS, check_note, check_session_id
+from psi_client.wire_bounds import MAX_CHECKPOINTS, check_checkpoint, check_note, check_session_id
 
+from psi_core.errors import ProtocolFault
 from psi_core.wire.peers_pb2 import (
+    CosignReply,
+    CosignRequest,
     DeliverReply,
     DeliverRequest,
     HelloReply,
     HelloRequest,
     OwnCheckpointsReply,
     OwnCheckpointsRequest,
+    ReadLogReply,
+    ReadLogRequest,
     SettleReply,
     SettleRequest,
 )
 from psi_core.wire.session_pb2 import Checkpoint
 from psi_service.clock import Clock
 from psi_service.grpc_server.identity import CallerCheck
+
+MAX_PATH = 100
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -32,17 +39,20 @@ class PeerHandlers:
     """What the node does with a peer's call; `lab` is the caller, its certificate checked against its pin.
 
     deliver(lab, note) returns waiting, in_force, revoked or known. own_checkpoints(lab) returns what is kept
-    here of that lab's log, newest last. Each may raise any PsiError.
+    here of that lab's log, newest last. cosign(lab, checkpoint) returns the newest that was cosigned. Each may
+    raise any PsiError.
     """
 
     hello: Callable[[], Awaitable[NodeFacts]]
     deliver: Callable[[str, bytes], Awaitable[str]]
     settle: Callable[[str, SettleRequest], Awaitable[SettleReply]]
     own_checkpoints: Callable[[str], Awaitable[Sequence[Checkpoint]]]
+    cosign: Callable[[str, Checkpoint], Awaitable[Checkpoint]]
+    read_log: Callable[[str, ReadLogRequest], Awaitable[ReadLogReply]]
 
 
 class PeersServicer:
-    """The four calls of service Peers. Method names are the wire's."""
+    """The calls of service Peers. Method names are the wire's."""
 
     def __init__(self, callers: CallerCheck, handlers: PeerHandlers, clock: Clock) -> None:
         self._callers = callers
@@ -77,3 +87,16 @@ class PeersServicer:
         self._callers.check_named(context, request.lab)
         kept = await self._handlers.own_checkpoints(request.lab)
         return OwnCheckpointsReply(checkpoints=kept[-MAX_CHECKPOINTS:])
+
+    async def Cosign(self, request: CosignRequest, context: Context) -> CosignReply:  # noqa: N802
+        """Cosign a checkpoint of the caller's log."""
+        self._callers.check_named(context, request.lab)
+        check_checkpoint(request.checkpoint)
+        return CosignReply(checkpoint=await self._handlers.cosign(request.lab, request.checkpoint))
+
+    async def ReadLog(self, request: ReadLogRequest, context: Context) -> ReadLogReply:  # noqa: N802
+        """Show the caller what it may see of this log."""
+        self._callers.check_named(context, request.lab)
+        if len(request.file) > MAX_PATH:
+            raise ProtocolFault("no file of the log has a path as long as this")
+        return await self._handlers.read_log(request.lab, request)

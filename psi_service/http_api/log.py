@@ -11,7 +11,7 @@ from psi_core.errors import NodeRefusing, NotFound
 from psi_service.http_api.access import AUDITOR
 from psi_service.http_api.answers import answers
 from psi_service.http_api.services import Services, services_of
-from psi_service.http_api.tiles import read_tile
+from psi_service.log.tile_files import read_tile
 
 router = APIRouter(prefix="/v1/log", tags=["log"], dependencies=[Depends(AUDITOR)])
 Node = Annotated[Services, Depends(services_of)]

@@ -14,6 +14,7 @@ from psi_core.errors import Conflict
 from psi_core.log.checkpoint import Checkpoint
 from psi_core.log.note import Note
 from psi_core.log.tiles import layout
+from psi_service.log.cosigned import newest_cosigned, size_of
 from psi_service.log.node_log import NodeLog
 from psi_service.log.stored_tree import node_reader, read_entry
 from psi_service.store.database import Store
@@ -33,7 +34,8 @@ async def export_log(store: Store, log: NodeLog, directory: Path) -> LogExport:
     """Sign a checkpoint and write it, every tile and every entry of that size below `directory`.
 
     `directory` is made when missing, and must be empty. The checkpoint is written last: a copy without it was
-    broken off. Raises NodeRefusing, Conflict.
+    broken off. A file `cosigned` holds the newest checkpoint that witnesses had seen, when that is an older one.
+    Raises NodeRefusing, Conflict.
     """
     note = await log.checkpoint()
     head = Checkpoint.parse(Note.parse(note).text)
@@ -47,7 +49,12 @@ async def export_log(store: Store, log: NodeLog, directory: Path) -> LogExport:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
             count += 1
-        (directory / "checkpoint").write_bytes(note)
+        seen = newest_cosigned(db)
+        latest = seen if seen and size_of(seen) == head.size else note
+        if seen and latest is note:
+            (directory / "cosigned").write_bytes(seen)
+            count += 1
+        (directory / "checkpoint").write_bytes(latest)
         return count + 1
 
     return LogExport(head.origin, head.size, await store.query(write), directory)

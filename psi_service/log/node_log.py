@@ -24,7 +24,7 @@ from psi_core.errors import NodeRefusing, VerificationError
 from psi_core.log import tree
 from psi_core.log.checkpoint import Checkpoint
 from psi_core.log.entry import SALT_LENGTH, Entry, EntryKind
-from psi_core.log.key import Signer
+from psi_core.log.key import Signer, Verifier
 from psi_service.clock import Clock, instant
 from psi_service.log.head_file import HeadFile
 from psi_service.log.start_rules import check_extends, check_start, checkpoint_of
@@ -54,6 +54,11 @@ class NodeLog:
     def origin(self) -> str:
         """The log's name, as the card gives it."""
         return self._signer.name
+
+    @property
+    def verifier(self) -> Verifier:
+        """The public half of the log key."""
+        return self._signer.verifier
 
     @property
     def size(self) -> int:

@@ -26,11 +26,14 @@ from psi_service.grpc_server.peers_servicer import PeerHandlers, PeersServicer
 from psi_service.grpc_server.responder_stream import ResponderStream, answer
 from psi_service.grpc_server.server import PeerServer
 from psi_service.log.node_log import NodeLog
+from psi_service.log.peer_view import PeerView
 from psi_service.peers.delivery import Delivery
 from psi_service.peers.directory import PeerDirectory
 from psi_service.peers.open_calls import OpenCalls
 from psi_service.peers.pins import PinBoard
 from psi_service.peers.probe import PeerProbe
+from psi_service.sessions.books import Desk
+from psi_service.sessions.checkpoints import Checkpoints
 from psi_service.store.database import Store
 
 
@@ -121,6 +124,11 @@ class Node:
                 finally:
                     await stream.close()
 
+    @property
+    def witness(self) -> Checkpoints:
+        keys = self.keys
+        return Checkpoints(Desk(self.lab, self.store, self.log, keys.document, keys.cosigner, self.clock))
+
     def probe(self) -> PeerProbe:
         async def facts() -> NodeFacts:
             return self.facts
@@ -164,7 +172,17 @@ async def running_node(folder: Path, lab: str, *, issued: timedelta = timedelta(
     async def own_checkpoints(caller: str) -> Sequence[Checkpoint]:
         return node.checkpoints
 
-    handlers = PeerHandlers(hello=hello, deliver=deliver, settle=settle, own_checkpoints=own_checkpoints)
+    async def cosign(caller: str, checkpoint: Checkpoint) -> Checkpoint:
+        return await node.witness.witness(node.directory.get(caller), checkpoint, log_it=False)
+
+    handlers = PeerHandlers(
+        hello=hello,
+        deliver=deliver,
+        settle=settle,
+        own_checkpoints=own_checkpoints,
+        cosign=cosign,
+        read_log=PeerView(store, log).read,
+    )
     server = PeerServer(own, pins, calls, PeersServicer(CallerCheck(pins), handlers, clock), sessions)
     node = Node(lab, keys, own, clock, store, log, pins, calls, directory, delivery, server, sessions, facts)
     try:
