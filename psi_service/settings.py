@@ -86,6 +86,10 @@ class Settings(BaseSettings):
         le=86_400,
         description="How often a checkpoint is signed and shown to every peer, to be cosigned.",
     )
+    job_commands: bool = Field(
+        True,
+        description="Whether a job may run a command on this host when it finds something new (--on-new).",
+    )
     max_import_mib: int = Field(4096, ge=1, le=1_048_576, description="The largest import, in MiB.")
 
     @classmethod

@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 import httpx2
 
+from psi_client.job_calls import JobCalls
 from psi_client.log_download import LogDownload, download_log
 from psi_client.profile import Profile
 from psi_client.rest import Json, Rest
@@ -27,7 +28,7 @@ WAIT_SECONDS = 25
 """How long one request waits for a session; `follow` asks again."""
 
 
-class NodeClient:
+class NodeClient(JobCalls):
     """A node's admin port, called with the profile's token. Use it in a `with` block, or `close` it.
 
     Every method raises the error that the node answered with: the same class, the node's own words.

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from psi_service.clock import Clock
     from psi_service.consortium.service import ConsortiumService
     from psi_service.imports.importer import Importer
+    from psi_service.jobs.service import JobService
     from psi_service.log.node_log import NodeLog
     from psi_service.matches.service import MatchService
     from psi_service.own_card import OwnCard
@@ -41,6 +42,7 @@ class Services:
     consortium: ConsortiumService
     agreements: AgreementService
     sessions: SessionService
+    jobs: JobService
     matches: MatchService
     readiness: Readiness
 

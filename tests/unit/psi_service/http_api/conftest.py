@@ -90,6 +90,7 @@ def api(tmp_path: Path) -> Iterator[Api]:
             consortium=untouched,
             agreements=untouched,
             sessions=untouched,
+            jobs=untouched,
             matches=untouched,
             readiness=Readiness(store, log, clock, lambda: True),
         )
