@@ -1,9 +1,9 @@
 """The one place where a node is put together, started and stopped, and that owns its signals.
 
-    build   store (lock) ─▶ log ─▶ peers ─▶ consortium, agreements ─▶ imports, actors, sessions ─▶ both ports
+    build   store (lock) ─▶ log ─▶ peers ─▶ consortium, agreements ─▶ imports, actors, sessions, jobs ─▶ both ports
     start   log against head file ─▶ peers' pins ─▶ broken imports ─▶ gRPC ─▶ HTTP ─▶ in the background: peers'
-            copies of our checkpoints, then unsettled sessions
-    stop    no new sessions ─▶ open ones aborted and logged ─▶ gRPC ─▶ HTTP ─▶ workers ─▶ store
+            copies of our checkpoints, unsettled sessions, then jobs
+    stop    no new jobs, no new sessions ─▶ open ones aborted and logged ─▶ gRPC ─▶ HTTP ─▶ workers ─▶ store
 
 A node whose log is behind its head file, or a peer's copy, starts all the same: it answers reads, says in its
 status what to do, and signs nothing.
@@ -15,6 +15,7 @@ import asyncio
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
+from random import SystemRandom
 
 from psi_client.channel import TlsIdentity
 from psi_client.worker_pool import WorkerPool
@@ -38,6 +39,12 @@ from psi_service.http_api.server import AdminPort, Tls
 from psi_service.http_api.services import Services
 from psi_service.imports.importer import Importer
 from psi_service.incoming_notes import IncomingNotes
+from psi_service.jobs.alarms import SchedulerAlarms
+from psi_service.jobs.runner import JobRunner
+from psi_service.jobs.scheduler import JobScheduler
+from psi_service.jobs.service import JobService
+from psi_service.jobs.sessions import NodeSessions
+from psi_service.jobs.telling import tell
 from psi_service.key_files import read_keys
 from psi_service.log.node_log import NodeLog
 from psi_service.log.peer_view import PeerView
@@ -142,6 +149,19 @@ class _Sessions:
         self.checkpoints = Checkpoints(desk)
 
 
+class _Jobs:
+    """Sessions on a timer."""
+
+    def __init__(self, ground: _Ground, sessions: SessionService, agreements: AgreementService) -> None:
+        settings, store, clock = ground.settings, ground.store, ground.clock
+        runs = NodeSessions(sessions, agreements, settings.lab)
+        runner = JobRunner(runs, clock, asyncio.sleep, SystemRandom().random)
+        self.scheduler = JobScheduler(store, clock, SchedulerAlarms(), runner, tell)
+        self.service = JobService(
+            store, ground.log, clock, runs, self.scheduler, commands=settings.job_commands
+        )
+
+
 class Node:
     """One lab's node. `build` makes it; `start` it once, then `stop` it, both on one event loop."""
 
@@ -151,6 +171,7 @@ class Node:
         self._peers = _Peers(ground)
         terms = _Terms(ground, self._peers)
         self._sessions = _Sessions(ground, self._peers, terms)
+        self._jobs = _Jobs(ground, self._sessions.service, terms.agreements)
         calls = PeerCalls(
             ground.card.card,
             version(),
@@ -203,6 +224,7 @@ class Node:
             consortium=terms.consortium,
             agreements=terms.agreements,
             sessions=self._sessions.service,
+            jobs=self._jobs.service,
             matches=MatchService(
                 ground.store,
                 ground.log,
@@ -244,7 +266,12 @@ class Node:
         await self._open_admin_port(self._admin_port)
         self._rounds.start()
         questions = FirstQuestions(log, self._peers.directory, self._peers.delivery, self._sessions.service)
-        self._asking = asyncio.create_task(questions.ask(), name="first-questions")
+        self._asking = asyncio.create_task(self._begin_work(questions), name="first-questions")
+
+    async def _begin_work(self, questions: FirstQuestions) -> None:
+        """Jobs begin when every peer has been asked: a log that was set back must not start sessions."""
+        await questions.ask()
+        await self._jobs.scheduler.start()
 
     async def _open_admin_port(self, port: AdminPort) -> None:
         settings, tls = self.settings, None
@@ -259,6 +286,7 @@ class Node:
         if self._asking is not None:
             self._asking.cancel()
             await asyncio.wait([self._asking])
+        await self._jobs.scheduler.stop()
         await self._rounds.stop()
         await self._sessions.running.stop()
         await self._peer_port.stop(self.settings.stop_timeout_seconds)
