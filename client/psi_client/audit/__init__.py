@@ -10,7 +10,8 @@ auditor.py      folders and verifiers -> report.py
 """
 
 from psi_client.audit.auditor import Auditor
-from psi_client.audit.keys import read_keys
+from psi_client.audit.html_report import html_report
+from psi_client.audit.keys import read_keys, read_own
 from psi_client.audit.report import Claim, Place, Report, State
 
-__all__ = ["Auditor", "Claim", "Place", "Report", "State", "read_keys"]
+__all__ = ["Auditor", "Claim", "Place", "Report", "State", "html_report", "read_keys", "read_own"]

@@ -7,10 +7,11 @@ from itertools import combinations
 from pathlib import Path
 
 from psi_client.audit.claims import ONE_LOG
+from psi_client.audit.facts import LogFacts
 from psi_client.audit.finding import Finding
 from psi_client.audit.folder import LogFolder
 from psi_client.audit.reading import read_log
-from psi_client.audit.report import Claim, Report
+from psi_client.audit.report import Claim, Report, SeenLog
 from psi_client.audit.two_logs import TWO_COPIES, TWO_LOGS
 from psi_core.errors import InvalidConfiguration
 from psi_core.log.key import Verifier
@@ -60,8 +61,13 @@ class Auditor:
         for one, two in combinations(logs, 2):
             table = TWO_COPIES if one.log == two.log else TWO_LOGS
             claims += [_claim(name, (one.log, two.log), look(one, two)) for name, look in table.items()]
-        return Report(claims=tuple(claims))
+        return Report(claims=tuple(claims), heads=tuple(_seen(log) for log in logs))
 
 
 def _claim(name: str, logs: tuple[str, ...], finding: Finding) -> Claim:
     return Claim(name=name, logs=logs, state=finding.state, words=finding.words, entries=finding.entries)
+
+
+def _seen(log: LogFacts) -> SeenLog:
+    head = log.head.checkpoint
+    return SeenLog(log=log.log, size=head.size if head else 0, root=head.root.hex() if head else "")

@@ -1,6 +1,6 @@
-"""The KEYS file: whom the auditor trusts, one verifier key a line (c2sp.org/signed-note), `#` for remarks.
+"""The auditor's own files. KEYS says whom it trusts, one verifier key a line (c2sp.org/signed-note), `#` for remarks.
 
-It must come from the auditor's own hand: a key that lies beside the log which it signs proves nothing.
+They must come from the auditor's own hand: a key that lies beside the log which it signs proves nothing.
 """
 
 from __future__ import annotations
@@ -19,23 +19,32 @@ def read_keys(path: Path, *, outside: Sequence[Path]) -> tuple[Verifier, ...]:
 
     Raises InvalidConfiguration.
     """
+    try:
+        lines = read_own(path, "keys file", outside=outside).decode().splitlines()
+    except UnicodeDecodeError:
+        raise InvalidConfiguration(f"the keys file {path} is not text in UTF-8") from None
+    return _parse(path, lines)
+
+
+def read_own(path: Path, what: str, *, outside: Sequence[Path]) -> bytes:
+    """Return a file of the auditor's own, at most 64 KiB, that lies in none of the folders `outside`.
+
+    Raises InvalidConfiguration, naming `what` it should have been.
+    """
     real = path.resolve()
     if any(real.is_relative_to(folder.resolve()) for folder in outside):
         raise InvalidConfiguration(
-            f"{path} lies inside an exported log: whoever made the log could have put any key there. "
-            "Take the keys from the labs' cards, checked over another channel, into a file of your own"
+            f"{path} lies inside an exported log: whoever made the log could have put anything there. "
+            f"Take the {what} from your own hand: keys from the labs' cards, checked over another channel"
         )
     try:
         with real.open("rb") as file:
             data = file.read(MAX_KEYS_FILE + 1)
-        lines = data.decode().splitlines()
     except OSError as error:
-        raise InvalidConfiguration(f"the keys file {path} cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError:
-        raise InvalidConfiguration(f"the keys file {path} is not text in UTF-8") from None
+        raise InvalidConfiguration(f"the {what} {path} cannot be read ({error.strerror})") from None
     if len(data) > MAX_KEYS_FILE:
-        raise InvalidConfiguration(f"the keys file {path} is longer than {MAX_KEYS_FILE} bytes")
-    return _parse(path, lines)
+        raise InvalidConfiguration(f"the {what} {path} is longer than {MAX_KEYS_FILE} bytes")
+    return data
 
 
 def _parse(path: Path, lines: Sequence[str]) -> tuple[Verifier, ...]:

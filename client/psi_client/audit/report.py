@@ -38,12 +38,23 @@ class Claim(BaseModel):
     entries: tuple[Place, ...] = ()
 
 
+class SeenLog(BaseModel):
+    """A log as it was looked at: its origin (or folder), the size and root of its checkpoint (64 hex digits)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    log: str
+    size: int
+    root: str
+
+
 class Report(BaseModel):
-    """Every claim that was looked at, in the order of the claim tables."""
+    """Every claim that was looked at, in the order of the claim tables, and the logs that they speak of."""
 
     model_config = ConfigDict(frozen=True)
 
     claims: tuple[Claim, ...]
+    heads: tuple[SeenLog, ...] = ()
 
     def count(self, state: State) -> int:
         """Return how many claims are in `state`."""

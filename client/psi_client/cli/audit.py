@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from psi_client.cli.ending import fail
-from psi_client.cli.files import read_note
+from psi_client.cli.files import read_note, write_file
 from psi_client.cli.options import CONTEXT, JsonOption, examples
 from psi_client.cli.output import answer
 from psi_core.errors import VerificationError
@@ -34,7 +35,8 @@ def audit() -> None:
     "verify",
     epilog=examples(
         "psi audit verify export/lab-a --keys keys.txt",
-        "psi audit verify export/lab-a export/lab-b --keys keys.txt --json",
+        "psi audit verify export/lab-a export/lab-b --keys keys.txt --html report.html",
+        "psi audit verify export/lab-a --keys keys.txt --since audits/spring/lab-a/checkpoint",
     ),
 )
 def verify(
@@ -51,13 +53,49 @@ def verify(
             show_default=False,
         ),
     ],
+    since: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--since",
+            metavar="CHECKPOINT",
+            help="A checkpoint that you kept from an earlier audit; may be given for each log.",
+            show_default=False,
+        ),
+    ] = None,
+    policy: Annotated[
+        Path | None,
+        typer.Option(
+            "--witness-policy",
+            metavar="FILE",
+            help="Whose cosignatures a log needs (c2sp.org/tlog-policy).",
+            show_default=False,
+        ),
+    ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            "--html",
+            metavar="FILE",
+            help="Write the report there too, to be read by people.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check every claim about each log and about each two. Fails if one is broken, or cannot be proven but must."""
-    from psi_client.audit import Auditor, read_keys
+    from psi_client.audit import Auditor, html_report, read_keys, read_own
     from psi_client.cli.show.audit import print_report
+    from psi_core.log.witness_policy import WitnessPolicy
 
-    report = Auditor(read_keys(keys, outside=folders)).verify(folders)
+    trusted = read_keys(keys, outside=folders)
+    saved = [read_own(each, "saved checkpoint", outside=folders) for each in since or ()]
+    needed = None
+    if policy is not None:
+        needed = WitnessPolicy.parse(read_own(policy, "witness policy", outside=folders))
+    report = Auditor(trusted, since=saved, policy=needed).verify(folders)
+    if html is not None:
+        made = datetime.now(UTC).strftime("on %Y-%m-%d at %H:%M UTC")
+        write_file(html, html_report(report, made=made, keys=trusted).encode())
     answer(report.model_dump(mode="json"), print_report, as_json=as_json)
     try:
         report.check()
@@ -79,7 +117,11 @@ def keys_of_cards(
 
     read = [Card.read(read_note(path, "a lab's card").encode()) for path in cards]
     found = [
-        {"lab": card.lab, "fingerprint": card.fingerprint_words(), "keys": [card.log_key, card.document_key]}
+        {
+            "lab": card.lab,
+            "fingerprint": card.fingerprint_words(),
+            "keys": [card.log_key, card.document_key, card.cosigner_key],
+        }
         for card in read
     ]
     answer(found, print_keys, as_json=as_json)
