@@ -81,3 +81,12 @@ def oprf_encode_tags(tags: bytes, before: bytes, bits: int, total: int) -> bytes
 
 def oprf_decode_tags(code: bytes, before: bytes, bits: int, total: int, count: int) -> bytes:
     """Read exactly `count` tags; ValueError unless the code is the one that `oprf_encode_tags` writes."""
+
+def oprf_recall(items: bytes, known_items: bytes, known_outputs: bytes) -> tuple[bytes, bytes]:
+    """Outputs (64 bytes each, zeros where unknown) of items, and places (u32 little-endian) of the unknown ones."""
+
+def oprf_arrange(items: bytes, outputs: bytes) -> tuple[bytes, bytes]:
+    """Distinct items (32 bytes each) in ascending order, and their outputs (64 bytes each) in the same order."""
+
+def oprf_change(list: bytes, removed: bytes, added: bytes, each: int) -> bytes:
+    """A sorted list of values without `removed` (ValueError where one is not in it) and with `added`, all sorted."""

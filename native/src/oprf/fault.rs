@@ -25,6 +25,10 @@ pub enum OprfFault {
     Range { what: &'static str, got: u64, most: u64 },
     /// A coded list of tags is cut short, too long, not canonical or not ascending.
     Code { tag: usize },
+    /// A list that must ascend does not.
+    Order { what: &'static str, index: usize },
+    /// A value is not in the list from which it is to be taken.
+    Unknown { what: &'static str, index: usize },
     /// The operating system gave no random bytes.
     Random,
 }
@@ -45,6 +49,8 @@ impl std::fmt::Display for OprfFault {
             Self::Count { what, got, want } => write!(f, "{what}: {got} are given where {want} are due"),
             Self::Range { what, got, most } => write!(f, "{what} is {got}, at most {most} may be asked"),
             Self::Code { tag } => write!(f, "the coded tags are malformed at tag {tag}"),
+            Self::Order { what, index } => write!(f, "{what} do not ascend at {index}"),
+            Self::Unknown { what, index } => write!(f, "{what}, number {index}, is not in the list"),
             Self::Random => write!(f, "the operating system gave no random bytes"),
         }
     }

@@ -8,7 +8,7 @@ use super::blinded::Blinded;
 use super::fault::OprfFault;
 use super::keys::{self, PublicKey, SecretKey};
 use super::suite::{Encoded, Output};
-use super::{outputs, tags};
+use super::{cache, outputs, tags};
 use crate::error::Fault;
 use crate::packed::elements;
 
@@ -214,4 +214,49 @@ pub fn oprf_decode_tags<'py>(
         let before = tags::numbers(before, each)?.last().copied().unwrap_or(0);
         Ok(tags::bytes(&tags::Code::new(bits, total)?.decode(before, code, count)?, each))
     })
+}
+
+/// For 32-byte items their outputs where known, else zeros, and the places (u32 little-endian) of those that are not.
+#[pyfunction]
+pub fn oprf_recall<'py>(
+    py: Python<'py>,
+    items: &[u8],
+    known_items: &[u8],
+    known_outputs: &[u8],
+) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
+    let (items, known) = (encoded("items", items)?, encoded("known items", known_items)?);
+    let outputs = packed_outputs(known_outputs)?;
+    let (recalled, unknown) = py.detach(|| {
+        cache::check(known, outputs.len())?;
+        let places = cache::places(items, known);
+        let recalled: Vec<Output> = places.iter().map(|at| at.map_or([0; 64], |at| outputs[at])).collect();
+        let missing = (0u32..).zip(&places).filter(|(_, at)| at.is_none());
+        let unknown: Vec<u8> = missing.flat_map(|(place, _)| place.to_le_bytes()).collect();
+        Ok::<_, OprfFault>((recalled, unknown))
+    })?;
+    Ok((PyBytes::new(py, recalled.as_flattened()), PyBytes::new(py, &unknown)))
+}
+
+/// Distinct items in ascending order, and their outputs in the same order.
+#[pyfunction]
+pub fn oprf_arrange<'py>(
+    py: Python<'py>,
+    items: &[u8],
+    outputs: &[u8],
+) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
+    let (items, outputs) = (encoded("items", items)?, packed_outputs(outputs)?);
+    let (items, outputs) = py.detach(|| cache::arranged(items, outputs))?;
+    Ok((PyBytes::new(py, items.as_flattened()), PyBytes::new(py, outputs.as_flattened())))
+}
+
+/// A sorted list without the sorted `removed`, all of which it must hold, and with the sorted `added`.
+#[pyfunction]
+pub fn oprf_change<'py>(
+    py: Python<'py>,
+    list: &[u8],
+    removed: &[u8],
+    added: &[u8],
+    each: usize,
+) -> PyResult<Bound<'py, PyBytes>> {
+    found(py, || cache::changed(list, removed, added, each))
 }

@@ -23,6 +23,7 @@
 
 pub mod answer;
 pub mod blinded;
+pub mod cache;
 pub mod client;
 mod fault;
 pub mod glue;

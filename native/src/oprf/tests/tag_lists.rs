@@ -1,6 +1,7 @@
 //! Coded tag lists: what goes in comes out, in few bytes; what no encoder writes is refused.
 
 use super::super::answer::evaluate_all;
+use super::super::cache::{arranged, changed, check, places};
 use super::super::keys::SecretKey;
 use super::super::outputs;
 use super::super::tags::{Code, bytes, matches, numbers, sorted};
@@ -96,5 +97,36 @@ fn matches_are_the_places_of_what_both_hold() -> Checked {
     let numbers = numbers(&theirs, 11)?;
     assert!(numbers.is_sorted());
     assert_eq!(bytes(&numbers, 11), theirs);
+    Ok(())
+}
+
+#[test]
+fn a_list_changes_by_what_leaves_and_comes() -> Checked {
+    assert_eq!(changed(&[1, 2, 2, 5], &[2, 5], &[0, 9], 1)?, [0, 1, 2, 9]);
+    assert_eq!(changed(&[], &[], &[3], 1)?, [3]);
+    for (list, removed, added) in [
+        ([1, 2], [3, 4], [0, 0]),
+        ([1, 2], [1, 1], [0, 0]),
+        ([2, 1], [1, 1], [0, 0]),
+        ([1, 2], [1, 2], [2, 1]),
+    ] {
+        assert!(changed(&list, &removed, &added, 1).is_err(), "{list:?} {removed:?} {added:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn items_are_found_again() -> Checked {
+    let (known, more) = (inputs(100, 1), inputs(10, 2));
+    let outputs: Vec<[u8; 64]> = (0..100).map(|place| [place; 64]).collect();
+    let (items, kept) = arranged(&known, &outputs)?;
+    check(&items, kept.len())?;
+    for (item, output) in known.iter().zip(&outputs) {
+        assert_eq!(places(&[*item], &items)[0].map(|at| kept[at]), Some(*output));
+    }
+    assert!(places(&more, &items).iter().all(Option::is_none));
+    assert!(arranged(&[known[0], known[0]], &outputs[..2]).is_err());
+    assert!(arranged(&known, &outputs[1..]).is_err());
+    assert!(check(&[[1; 32], [0; 32]], 2).is_err());
     Ok(())
 }
