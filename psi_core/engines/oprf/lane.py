@@ -62,12 +62,14 @@ class OprfLane(LaneContext):
     statement: the sender's key statement, checked against its log.
     returns: direction `both`: the receiver returns values for its matches.
     key: the sender's own key; None at the receiver.
+    caches: the machine keeps its outputs (64 bytes an item), from which the epoch's first generation is made.
     keep_chunk: takes every chunk for the sealed bundle; what it keeps is 64 bytes an item, outside this engine.
     """
 
     ctx: bytes
     statement: KeyStatement
     returns: bool = False
+    caches: bool = False
     key: EpochKey | None = field(default=None, repr=False)
     keep_chunk: KeepChunk = field(default=lambda number, blinded, answer: None, repr=False)
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from psi_core import native_core
 from psi_core.engines.interface import Outcome
 from psi_core.engines.oprf.chunks import Chunk, ChunkHashes, cut
+from psi_core.engines.oprf.generation import Facts, Generation, next_generation
 from psi_core.engines.oprf.lane import OprfLane
 from psi_core.engines.oprf.return_frames import RETURN_BYTES, return_frames
 from psi_core.engines.oprf.tag_frames import TagReader
@@ -32,6 +33,7 @@ class OprfReceiver:
         self._in_flight: deque[tuple[Chunk, native_core.native.OprfBlinded]] = deque()
         self._tags: list[bytes] = []
         self._returns: list[bytes] = []
+        self._outputs: list[bytes] = []
         self._theirs = TagReader(lane.peer_size, self._bits)
         self._started = False
         self.chunk_hashes = ChunkHashes()
@@ -76,6 +78,8 @@ class OprfReceiver:
             raise ProtocolFault(f"oprf: the answer to chunk {chunk.number}: {fault}") from None
         self._lane.keep_chunk(chunk.number, blinded.elements, answer)
         self.chunk_hashes.add(blinded.elements, answer)
+        if self._lane.caches:
+            self._outputs.append(outputs)
         if self._lane.returns:
             self._returns.append(native_core.native.oprf_return_values(outputs, self._lane.ctx))
         self._tags.append(native_core.native.oprf_tags(outputs, self._bits))
@@ -109,3 +113,11 @@ class OprfReceiver:
             raise EngineFault("oprf: the result was asked for before every tag arrived")
         positions = tuple(self._matches())
         return Outcome(positions, len(positions))
+
+    def generation(self) -> Generation:
+        """Our state after this run, the epoch's first generation; it counts once the record is signed."""
+        if not self.done or not self._lane.caches:
+            raise EngineFault("oprf: the run is not over, or was not asked to keep its outputs")
+        lane, theirs = self._lane, self._theirs.tags()
+        facts = Facts(lane.statement, None, self.chunk_hashes.root(), len(lane.items), theirs)
+        return next_generation(facts, b"".join(lane.items), b"".join(self._outputs))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from psi_core import native_core
 from psi_core.engines.interface import Outcome
 from psi_core.engines.oprf.chunks import Chunk, ChunkHashes, cut
+from psi_core.engines.oprf.generation import Facts, Generation, next_generation
 from psi_core.engines.oprf.key import EpochKey
 from psi_core.engines.oprf.lane import OprfLane
 from psi_core.engines.oprf.return_frames import RETURN_BYTES, ReturnReader
@@ -27,6 +28,7 @@ class OprfSender:
         self._due = cut(lane.peer_size)[::-1]
         self._tags: list[bytes] = []
         self._returns: list[bytes] = []
+        self._outputs: list[bytes] = []
         self._theirs = ReturnReader(min(len(lane.items), lane.peer_size))
         self._started = False
         self._evaluated = False
@@ -46,6 +48,8 @@ class OprfSender:
             items = b"".join(self._lane.items[chunk.first : chunk.first + chunk.count])
             outputs = native_core.native.oprf_evaluate(self._secret, items)
             self._tags.append(native_core.native.oprf_tags(outputs, self._bits))
+            if self._lane.caches:
+                self._outputs.append(outputs)
             if self._lane.returns:
                 self._returns.append(native_core.native.oprf_return_values(outputs, self._lane.ctx))
         self._evaluated = True
@@ -103,8 +107,10 @@ class OprfSender:
         return self._send_tags()
 
     def _send_tags(self) -> Iterator[bytes]:
-        tags = native_core.native.oprf_sort(b"".join(self._tags), tag_bytes(self._bits))
-        yield from encode_frames(tags, self._bits)
+        yield from encode_frames(self._sorted(), self._bits)
+
+    def _sorted(self) -> bytes:
+        return native_core.native.oprf_sort(b"".join(self._tags), tag_bytes(self._bits))
 
     @property
     def done(self) -> bool:
@@ -122,3 +128,11 @@ class OprfSender:
         own, theirs = b"".join(self._returns), self._theirs.values()
         positions = tuple(native_core.positions(native_core.native.oprf_matches(own, theirs, RETURN_BYTES)))
         return Outcome(positions, len(positions))
+
+    def generation(self) -> Generation:
+        """Our state after this run, the epoch's first generation; it counts once the record is signed."""
+        if not self._completed or not self._lane.caches:
+            raise EngineFault("oprf: the run is not over, or was not asked to keep its outputs")
+        lane = self._lane
+        facts = Facts(lane.statement, None, self.chunk_hashes.root(), lane.peer_size, self._sorted())
+        return next_generation(facts, b"".join(lane.items), b"".join(self._outputs))

@@ -1,0 +1,153 @@
+"""The sender of an incremental run: changes of tags out, then (after the barrier) answers to the new items' chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from psi_core import native_core
+from psi_core.engines.interface import Outcome
+from psi_core.engines.oprf.chunks import Chunk, ChunkHashes, cut
+from psi_core.engines.oprf.delta_lane import DeltaLane
+from psi_core.engines.oprf.generation import OUTPUT_BYTES, Facts, Generation, next_generation, width_of
+from psi_core.engines.oprf.key import EpochKey
+from psi_core.engines.oprf.return_frames import RETURN_BYTES, ReturnReader
+from psi_core.engines.oprf.tag_frames import encode_frames
+from psi_core.errors import EngineFault, ProtocolFault
+
+
+class DeltaSender:
+    """Serves what changed: evaluates its own new items and the receiver's, nothing else."""
+
+    def __init__(self, lane: DeltaLane, key: EpochKey) -> None:
+        self._lane = lane
+        self._secret = key.secret
+        self._width = width_of(lane.statement)
+        self._items = b"".join(lane.items)
+        self._outputs, self._new = lane.generation.recall(self._items)
+        if len(self._new) != lane.added:
+            raise EngineFault(
+                f"oprf: lane {lane.match_key} adds {len(self._new):,} tags, {lane.added:,} stated"
+            )
+        self._chunks = cut(lane.new)
+        self._blinded: list[bytes] = []
+        self._theirs = ReturnReader(min(len(lane.items), lane.peer_size))
+        self._tags = lane.generation.tags
+        self._started = False
+        self._completed = False
+        self.chunk_hashes = ChunkHashes()
+
+    def start(self) -> Iterator[bytes]:
+        """Evaluate the added items; yield the tags that leave, then those that come."""
+        if self._started:
+            raise EngineFault("oprf: the sender was started twice")
+        self._started = True
+        return self._send_changes()
+
+    def _send_changes(self) -> Iterator[bytes]:
+        bits = self._lane.statement.tag_bits
+        for chunk in cut(len(self._new)):
+            places = self._new[chunk.first : chunk.first + chunk.count]
+            outputs = native_core.native.oprf_evaluate(
+                self._secret, b"".join(self._lane.items[place] for place in places)
+            )
+            for at, place in enumerate(places):
+                output = outputs[at * OUTPUT_BYTES : (at + 1) * OUTPUT_BYTES]
+                self._outputs[place * OUTPUT_BYTES : (place + 1) * OUTPUT_BYTES] = output
+        added = (bytes(self._outputs[at * OUTPUT_BYTES : (at + 1) * OUTPUT_BYTES]) for at in self._new)
+        coming = self._sorted_tags(b"".join(added))
+        leaving = self._sorted_tags(self._left(), self._lane.generation.orphans)
+        if len(leaving) != self._lane.removed * self._width:
+            raise EngineFault(f"oprf: lane {self._lane.match_key} removes another number of tags than stated")
+        try:
+            self._tags = native_core.native.oprf_change(
+                self._lane.generation.tags, leaving, coming, self._width
+            )
+        except ValueError as fault:
+            raise EngineFault(f"oprf: the cached generation is damaged: {fault}. Run in full.") from None
+        yield from encode_frames(leaving, bits)
+        yield from encode_frames(coming, bits)
+
+    def _left(self) -> bytes:
+        """Outputs of the generation's items that are no longer ours."""
+        before = self._lane.generation
+        _, gone = native_core.native.oprf_recall(before.items, *self._current())
+        outputs = before.outputs
+        return b"".join(
+            outputs[at * OUTPUT_BYTES : (at + 1) * OUTPUT_BYTES] for at in native_core.positions(gone)
+        )
+
+    def _current(self) -> tuple[bytes, bytes]:
+        return native_core.native.oprf_arrange(self._items, bytes(self._outputs))
+
+    def _sorted_tags(self, outputs: bytes, more: bytes = b"") -> bytes:
+        tags = native_core.native.oprf_tags(outputs, self._lane.statement.tag_bits)
+        return native_core.native.oprf_sort(tags + more, self._width)
+
+    def receive(self, frame: bytes) -> Iterator[bytes]:
+        """Take a blinded chunk, or return values once the answers were sent; nothing is answered before the barrier."""
+        if self.opened:
+            if not self.learns or not self._completed:
+                raise ProtocolFault("oprf: a frame arrived after the last blinded chunk")
+            self._theirs.take(frame)
+            return iter(())
+        chunk = self._chunks[len(self._blinded)]
+        if len(frame) != chunk.blinded_bytes:
+            raise ProtocolFault(
+                f"oprf: blinded chunk {chunk.number} has {len(frame):,} bytes, {chunk.blinded_bytes:,} are due"
+            )
+        self._blinded.append(frame)
+        return iter(())
+
+    @property
+    def learns(self) -> bool:
+        """Whether return values are due, with direction `both`."""
+        return self._lane.returns
+
+    @property
+    def opened(self) -> bool:
+        """Whether every blinded chunk has arrived."""
+        return len(self._blinded) == len(self._chunks)
+
+    def complete(self) -> Iterator[bytes]:
+        """Yield the answers to all chunks."""
+        if not self.opened or not self._started or self._completed:
+            raise EngineFault("oprf: answers were asked for twice, or before every chunk arrived")
+        self._completed = True
+        return self._answers()
+
+    def _answers(self) -> Iterator[bytes]:
+        for chunk, blinded in zip(self._chunks, self._blinded, strict=True):
+            yield self._answer(chunk, blinded)
+
+    def _answer(self, chunk: Chunk, blinded: bytes) -> bytes:
+        try:
+            answer = native_core.native.oprf_answer(self._secret, blinded, chunk.binding(self._lane.ctx))
+        except ValueError as fault:
+            raise ProtocolFault(f"oprf: blinded chunk {chunk.number}: {fault}") from None
+        self._lane.keep_chunk(chunk.number, blinded, answer)
+        self.chunk_hashes.add(blinded, answer)
+        return answer
+
+    @property
+    def done(self) -> bool:
+        """Whether every return value has arrived; where none is due, whether the answers were asked for."""
+        return self._theirs.complete if self.learns else self._completed
+
+    def result(self) -> Outcome:
+        """With direction `both`: positions of its items whose return values came back, and their number."""
+        if not self.learns or not self.done:
+            raise EngineFault("oprf: a sender's result was asked for before every return value arrived")
+        own = native_core.native.oprf_return_values(bytes(self._outputs), self._lane.ctx)
+        found = native_core.native.oprf_matches(own, self._theirs.values(), RETURN_BYTES)
+        positions = tuple(native_core.positions(found))
+        return Outcome(positions, len(positions))
+
+    def generation(self) -> Generation:
+        """Our state after this run; it counts once the record is signed."""
+        if self.chunk_hashes.count != len(self._chunks):
+            raise EngineFault("oprf: the next generation was asked for before every chunk was answered")
+        lane = self._lane
+        facts = Facts(
+            lane.statement, lane.generation.name, self.chunk_hashes.root(), lane.peer_size, self._tags
+        )
+        return next_generation(facts, self._items, bytes(self._outputs))

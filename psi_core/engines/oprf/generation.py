@@ -1,0 +1,134 @@
+"""What an epoch keeps from one session to the next, so that the next pays only for what changed.
+
+    generation 1: a full run. Generation g + 1: an incremental run on generation g, which both sides hold.
+
+Both sides compute the same hash of a generation from the same facts, and Offer and Accept name number and hash. Each
+keeps the generation before until the record of the next is signed, and falls back to it (`common`).
+
+Leaks, while the epoch lasts: an item queried once is matched against later additions too (a standing query), and
+either side sees bucketed numbers of changes. SECURITY.md says so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+
+from psi_core import native_core
+from psi_core.engines.oprf.key import KeyStatement
+from psi_core.engines.oprf.tag_frames import tag_bytes
+from psi_core.errors import EngineFault
+from psi_core.kinds.fields import lengths
+
+OUTPUT_BYTES = 64
+FIRST_HASH = bytes(32)
+"""What stands before generation 1."""
+
+
+@dataclass(frozen=True)
+class GenerationName:
+    """How Offer and Accept name a generation: its number, from 1, and its hash (32 bytes)."""
+
+    number: int
+    hash: bytes
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One side's state after a run. Secret: outputs would open labels. Kept sealed, checked by `name` when read.
+
+    items, outputs: own items (32 bytes each, ascending) and F of each (64 bytes), packed.
+    tags: the sender's tags, sorted and packed; both sides hold the same.
+    orphans: at the sender, tags of items erased since: they still have to leave the peer's list.
+    """
+
+    name: GenerationName
+    items: bytes = field(repr=False)
+    outputs: bytes = field(repr=False)
+    tags: bytes = field(repr=False)
+    orphans: bytes = field(default=b"", repr=False)
+
+    def recall(self, items: bytes) -> tuple[bytearray, list[int]]:
+        """Outputs of packed items, zeros where unknown, and the places of the unknown ones.
+
+        Raises EngineFault when this state was not made by `next_generation`: a cache is discarded then.
+        """
+        try:
+            outputs, unknown = native_core.native.oprf_recall(items, self.items, self.outputs)
+        except ValueError as fault:
+            raise EngineFault(f"oprf: the cached generation is damaged: {fault}. Run in full.") from None
+        return bytearray(outputs), native_core.positions(unknown)
+
+    def without(self, erased: Collection[bytes], statement: KeyStatement, *, sends: bool) -> Generation:
+        """The same generation without erased or expired items: their outputs are gone, its name stays.
+
+        Where we send, the tags of those items stay as orphans until the next run has taken them off the peer's list.
+        """
+        gone = frozenset(erased)
+        items, outputs = native_core.cut(self.items), native_core.cut(self.outputs, OUTPUT_BYTES)
+        kept = [at for at, item in enumerate(items) if item not in gone]
+        lost = b"".join(outputs[at] for at, item in enumerate(items) if item in gone)
+        tags = native_core.native.oprf_tags(lost, statement.tag_bits) if sends else b""
+        return replace(
+            self,
+            items=b"".join(items[at] for at in kept),
+            outputs=b"".join(outputs[at] for at in kept),
+            orphans=self.orphans + tags,
+        )
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What both sides know of a run when it is over, and what the generation's hash covers.
+
+    chunk_root: of the run's chunks; receiver_size: padded; tags: the sender's whole list after the run, sorted.
+    """
+
+    statement: KeyStatement
+    before: GenerationName | None
+    chunk_root: bytes
+    receiver_size: int
+    tags: bytes = field(repr=False)
+
+    def name(self) -> GenerationName:
+        """The generation that the run makes."""
+        number, before = (self.before.number, self.before.hash) if self.before else (0, FIRST_HASH)
+        text = lengths(
+            "psi-oprf-generation/v1",
+            self.statement.hash(),
+            before,
+            (number + 1).to_bytes(8, "big"),
+            self.chunk_root,
+            self.receiver_size.to_bytes(8, "big"),
+            hashlib.sha256(self.tags).digest(),
+        )
+        return GenerationName(number + 1, hashlib.sha256(text).digest())
+
+
+def next_generation(facts: Facts, items: bytes, outputs: bytes) -> Generation:
+    """One side's state after a run, from its packed items and their outputs, in any order."""
+    try:
+        items, outputs = native_core.native.oprf_arrange(items, outputs)
+    except ValueError as fault:
+        raise EngineFault(f"oprf: {fault}") from None
+    return Generation(facts.name(), items, outputs, facts.tags)
+
+
+def common(own: Sequence[GenerationName], shown: Sequence[GenerationName]) -> GenerationName | None:
+    """The newest generation that both sides hold; None: there is none, and the run is full (which is said aloud)."""
+    both = [name for name in own if name in set(shown)]
+    return max(both, key=lambda name: name.number, default=None)
+
+
+def delta_size(changes: int, bucket: int) -> int:
+    """A number of changes, rounded up to the agreement's delta bucket; the snapshot's dummies fill it.
+
+    Zero changes are one bucket too: whether anything changed is not told.
+    """
+    return max(1, -(-changes // bucket)) * bucket
+
+
+def width_of(statement: KeyStatement) -> int:
+    """Bytes of one tag in memory."""
+    return tag_bytes(statement.tag_bits)
