@@ -59,6 +59,7 @@ from psi_service.peers.probe import PeerProbe
 from psi_service.readiness import Readiness
 from psi_service.sessions.books import Desk
 from psi_service.sessions.checkpoints import Checkpoints
+from psi_service.sessions.epoch_keys import EpochKeys
 from psi_service.sessions.freezer import Freezer
 from psi_service.sessions.incoming import IncomingSessions
 from psi_service.sessions.running import Running
@@ -135,6 +136,7 @@ class _Sessions:
             dial=Dialler(peers.delivery, peers.calls).dial,
             agreement_of=terms.agreements.of_hash,
             consortium_key=terms.consortium.current,
+            keys=EpochKeys(desk, ground.keys.data_key),
             engines=engines(),
             worker=self.workers,
             limits=Limits(

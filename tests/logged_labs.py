@@ -236,7 +236,7 @@ def session(
     claims = (Claims(initiator=counts[0], responder=counts[1]),)
     text = record(asked, answered, ("semi-honest",), claims, transcripts)
     text = text.model_copy(update=record_of or {})
-    cost = engine.evaluations(parameters)
+    cost = engine.evaluations(parameters, 128)
     return Session(asked, answered, text, _lines(initiator, responder, asked, answered, text, cost))
 
 

@@ -15,6 +15,7 @@ import sqlite_utils
 
 from psi_core.agreement.agreement import Agreement, EngineTerms, MatchKeyTerms
 from psi_core.engines.interface import Engine, LaneContext, Outcome, Reveal, Worker
+from psi_core.engines.registry import engines
 from psi_core.errors import NotFound, PeerUnreachable, ProtocolFault, PsiError
 from psi_core.identity.card import Card
 from psi_core.identity.node_keys import NodeKeys
@@ -26,6 +27,7 @@ from psi_service.clock import instant
 from psi_service.consortium.service import ConsortiumKey
 from psi_service.log.node_log import NodeLog
 from psi_service.sessions.books import Desk
+from psi_service.sessions.epoch_keys import EpochKeys
 from psi_service.sessions.freezer import Freezer
 from psi_service.sessions.incoming import IncomingSessions
 from psi_service.sessions.progress import Phase
@@ -111,11 +113,15 @@ class PlainEngine:
     name = "openmined"
     variant = "semi-honest"
     security = "semi-honest"
+    one_run_for_both = False
 
     def parameters(self, own_size: int, peer_size: int, reveal: Reveal) -> dict[str, int]:
         return {"buckets": 1, "bucket_size": max(own_size, peer_size)}
 
-    def evaluations(self, parameters: Mapping[str, int]) -> int:
+    def key_parameters(self, key: object) -> dict[str, int]:
+        return {}
+
+    def evaluations(self, parameters: Mapping[str, int], peer_size: int) -> int:
         return parameters["buckets"] * parameters["bucket_size"]
 
     def receiver(self, lane: LaneContext, worker: Worker) -> PlainReceiver:
@@ -184,7 +190,7 @@ class Lab:
         self.card = Card.read(self.keys.card(name, f"{name}:7443", START))
         self.limits = limits or Limits(idle_seconds=20, session_seconds=60)
         self.peers: dict[str, Lab] = {}
-        self.engines: dict[str, Engine] = {"openmined": PlainEngine()}
+        self.engines: dict[str, Engine] = dict(engines()) | {"openmined": PlainEngine()}
         self.worker: Worker = NoWorker()
         self.consortium = ConsortiumKey(key_id(KEY), "test", "v1", KEY)
         self.agreements: dict[bytes, Agreement] = {}
@@ -205,6 +211,7 @@ class Lab:
             dial=self._dial,
             agreement_of=self._agreement_of,
             consortium_key=self._consortium_key,
+            keys=EpochKeys(desk, self.keys.data_key),
             engines=self.engines,
             worker=self.worker,
             limits=self.limits,
@@ -363,7 +370,10 @@ def agreement_between(a: str = LAB_A, b: str = LAB_B, **changes: Any) -> Agreeme
         ),
         "learns": (a, b),
         "reveal": ("items", "count"),
-        "engines": (EngineTerms(engine="openmined", variant="semi-honest"),),
+        "engines": (
+            EngineTerms(engine="openmined", variant="semi-honest"),
+            EngineTerms(engine="oprf", variant="verifiable"),
+        ),
         "valid_from": "2026-11-01T00:00:00Z",
         "valid_until": "2027-11-01T00:00:00Z",
         "period_start": "2026-11-01T00:00:00Z",

@@ -24,6 +24,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from psi_core.session.opening import KeyEvidence
+
 ITEM_BYTES = 32
 MAX_FRAME_BYTES = 1 << 20
 
@@ -161,8 +163,21 @@ class Engine(Protocol):
         """
         ...
 
-    def evaluations(self, parameters: Mapping[str, int]) -> int:
-        """Return how many items a receiver can test under `parameters`: what a lane debits."""
+    @property
+    def one_run_for_both(self) -> bool:
+        """Whether direction `both` is one run with the initiator as receiver, and a sender that learns too."""
+        ...
+
+    def key_parameters(self, key: KeyEvidence | None) -> dict[str, int]:
+        """Return what the sender's key adds to `parameters`; {} where the engine has no key.
+
+        Raises:
+            EngineFault: the lane has no key and needs one, or has one that says nothing to this engine.
+        """
+        ...
+
+    def evaluations(self, parameters: Mapping[str, int], peer_size: int) -> int:
+        """Return how many items the other lab can test, given its padded size: what a node debits."""
         ...
 
     def receiver(self, lane: LaneContext, worker: Worker) -> Receiver:

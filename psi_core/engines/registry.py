@@ -1,17 +1,26 @@
-"""The engines that this build can run, by the name that agreements list them under."""
+"""The engines by the name that agreements list them under: all that are known, and those that this build can run."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from psi_core import native_core
 from psi_core.engines.interface import Engine
 from psi_core.engines.openmined.engine import OpenMined
+from psi_core.engines.oprf.engine import Oprf
 
 _OPENMINED: Engine = OpenMined()
-_ENGINES: Mapping[str, Engine] = MappingProxyType({_OPENMINED.name: _OPENMINED})
+_OPRF: Engine = Oprf()
+_KNOWN: Mapping[str, Engine] = MappingProxyType({each.name: each for each in (_OPENMINED, _OPRF)})
+_WITHOUT_NATIVE: Mapping[str, Engine] = MappingProxyType({_OPENMINED.name: _OPENMINED})
+
+
+def known_engines() -> Mapping[str, Engine]:
+    """Return every engine by its name: parameters and costs can be computed anywhere, by an auditor too."""
+    return _KNOWN
 
 
 def engines() -> Mapping[str, Engine]:
-    """Return every engine by its name; the mapping cannot be changed."""
-    return _ENGINES
+    """Return the engines that this build can run, by name; `oprf` needs the native core."""
+    return _KNOWN if native_core.available() else _WITHOUT_NATIVE

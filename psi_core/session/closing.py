@@ -74,12 +74,20 @@ class PreRecord(SignedText):
     transcripts: Hashes
 
 
+class Chunks(_Part):
+    """What stands for a lane's proven chunks (engine `oprf`): the Merkle root over them in order, and their number."""
+
+    root: Hex32
+    count: Count
+
+
 class RecordLane(PreRecordLane):
-    """One lane of the record: as in the pre-record, with the security model, snapshots and claims."""
+    """One lane of the record: as in the pre-record, with the security model, snapshots, claims and proven chunks."""
 
     security: ShortText
     snapshots: Hashes
     results: Claims
+    chunks: Chunks | None = None
 
 
 class Record(SignedText):
@@ -129,12 +137,17 @@ def pre_record(offer: Offer, accept: Accept, receiver: str, transcripts: Hashes)
 
 
 def record(
-    offer: Offer, accept: Accept, security: tuple[str, ...], claims: tuple[Claims, ...], transcripts: Hashes
+    offer: Offer,
+    accept: Accept,
+    security: tuple[str, ...],
+    claims: tuple[Claims, ...],
+    transcripts: Hashes,
+    chunks: tuple[Chunks | None, ...] | None = None,
 ) -> Record:
     """The record both labs sign, built by each from its own state.
 
-    `security` and `claims` have one element per lane. Where both labs learn, counts that differ make the
-    outcome `fault`; they are signed as they are.
+    `security`, `claims` and `chunks` have one element per lane; `chunks` is left out where no engine proves any.
+    Where both labs learn, counts that differ make the outcome `fault`; they are signed as they are.
     """
     lanes = tuple(
         RecordLane.model_validate(
@@ -143,9 +156,12 @@ def record(
                 "security": model,
                 "snapshots": Hashes(initiator=mine.snapshot, responder=theirs.snapshot),
                 "results": claim,
+                "chunks": proven,
             }
         )
-        for mine, theirs, model, claim in zip(offer.lanes, accept.lanes, security, claims, strict=True)
+        for mine, theirs, model, claim, proven in zip(
+            offer.lanes, accept.lanes, security, claims, chunks or (None,) * len(offer.lanes), strict=True
+        )
     )
     agree = offer.direction != "both" or all(claim.initiator == claim.responder for claim in claims)
     return Record(

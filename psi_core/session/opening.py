@@ -21,8 +21,21 @@ Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_.-]{1,60}$")]
 Parameters = dict[Slug, Count]
 
 
+class KeyEvidence(BaseModel):
+    """A sender's committed key (engine `oprf`): the log entry that states it, its place in the log, the audit path.
+
+    `entry` is base64 of the entry's exact bytes. It is proven against the checkpoint of the same Offer or Accept.
+    """
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    entry: str = Field(min_length=1, max_length=8192)
+    index: Count
+    path: tuple[Hex32, ...] = Field(max_length=63)
+
+
 class Lane(BaseModel):
-    """One engine run for one match key, as one side states it."""
+    """One engine run for one match key, as one side states it. `key` is the sending side's, if the engine has one."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
@@ -32,6 +45,7 @@ class Lane(BaseModel):
     padded_size: Count
     snapshot: Hex32
     parameters: Parameters = Field(max_length=16)
+    key: KeyEvidence | None = None
 
 
 Lanes = Annotated[tuple[Lane, ...], Field(min_length=1, max_length=MAX_LANES)]

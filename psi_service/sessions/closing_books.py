@@ -10,7 +10,7 @@ import sqlite_utils
 from psi_core.errors import Conflict
 from psi_core.log.entry import EntryKind
 from psi_core.log.note import Note
-from psi_core.session.closing import PreRecord, Record
+from psi_core.session.closing import Chunks, PreRecord, Record
 from psi_core.session.opening import Abort, Offer
 from psi_service.matches.publish import publish
 from psi_service.sessions.books import Desk, update_session
@@ -44,6 +44,12 @@ class ClosingBooks:
         values = {"sent_transcript": sent, "received_transcript": received}
         changed = {name: value for name, value in values.items() if value is not None}
         await self._desk.store.transaction(lambda db: update_session(db, session.session_id, **changed))
+
+    async def chunks(self, session: OpenSession, chunks: tuple[Chunks | None, ...]) -> None:
+        """Keep what stands for proven chunks, so that a record can be rebuilt; nothing where no engine proves any."""
+        if any(chunks):
+            text = json.dumps([each and each.model_dump() for each in chunks])
+            await self._desk.store.transaction(lambda db: update_session(db, session.session_id, chunks=text))
 
     async def hold(self, session: OpenSession, learned: Learned) -> None:
         """Keep what we learned, not to be shown until the record has both signatures."""

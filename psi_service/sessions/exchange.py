@@ -11,27 +11,22 @@ from typing import cast
 
 import structlog
 
-from psi_core.engines.interface import Engine, LaneContext, Outcome, Worker
+from psi_core.engines.interface import Engine, Outcome, Worker
 from psi_core.errors import PeerError, ProtocolFault, SessionAborted, TranscriptMismatch, VerificationError
 from psi_core.log.note import Note
-from psi_core.session.closing import Claims, Hashes, PreRecord, Record, pre_record, record
+from psi_core.session.closing import Chunks, Claims, Hashes, PreRecord, Record, pre_record, record
 from psi_core.session.items import (
-    PRIVATE_CANARIES,
     LaneItems,
-    domain,
-    dummy,
-    fill,
     matched_count,
     matched_elements,
-    shared_canaries,
 )
 from psi_core.session.results import SALT_BYTES, check_claims, claim
-from psi_core.session.roles import RECEIVER_OF_RUN, runs
 from psi_core.wire.session_pb2 import Checkpoint, Result
 from psi_service.sessions.checkpoints import Checkpoints
 from psi_service.sessions.closing_books import ClosingBooks
 from psi_service.sessions.conversation import Conversation
-from psi_service.sessions.lane_runs import LaneRun, LaneRuns
+from psi_service.sessions.lane_runs import LaneRuns
+from psi_service.sessions.machines import build_machines, fill_lanes, proven_chunks
 from psi_service.sessions.open_session import NOTHING_LEARNED, Learned, OpenSession
 from psi_service.sessions.progress import Phase, Progress
 
@@ -59,6 +54,7 @@ class Exchange:
         self._worker = worker
         self._progress = progress
         self._lanes: tuple[LaneItems, ...] = ()
+        self._chunks: tuple[Chunks | None, ...] = ()
 
     async def run(self) -> Record:
         """Run every lane, keep both books, and return the record that both labs signed.
@@ -67,9 +63,11 @@ class Exchange:
         PeerUnreachable; the caller logs the abort.
         """
         self._progress.enter(Phase.OPENING)
-        self._lanes = await asyncio.to_thread(self._fill_lanes)
-        lane_runs = LaneRuns(self._machines(), self._conversation, self._progress)
+        self._lanes = await asyncio.to_thread(fill_lanes, self._session)
+        machines = build_machines(self._session, self._lanes, self._engines, self._worker)
+        lane_runs = LaneRuns(machines, self._conversation, self._progress)
         await lane_runs.open()
+        self._chunks = proven_chunks(machines, len(self._lanes))
         await self._barrier(lane_runs)
         self._progress.enter(Phase.COMPLETING)
         await lane_runs.complete(None if self._session.signs_first else self._keep_sent)
@@ -79,35 +77,6 @@ class Exchange:
         await self._exchange_checkpoints()
         self._progress.enter(Phase.DONE)
         return signed
-
-    def _fill_lanes(self) -> tuple[LaneItems, ...]:
-        session = self._session
-        nonces = (bytes.fromhex(session.offer.nonce), bytes.fromhex(session.accept.nonce))
-        filled = []
-        for number, frozen in enumerate(session.frozen):
-            shared = shared_canaries(session.consortium_key, *nonces, session.ctx, number)
-            # Private canaries and a pure sender's fresh dummies are made alike: neither can match anything.
-            private = [dummy(secrets.token_bytes(SALT_BYTES)) for _ in range(PRIVATE_CANARIES)]
-            filled.append(
-                fill(domain(session.ctx, frozen.match_key), frozen.snapshot.elements, shared, private)
-            )
-        return tuple(filled)
-
-    def _machines(self) -> list[LaneRun]:
-        session, found = self._session, []
-        for number, (lane, engine) in enumerate(zip(session.accept.lanes, self._engines, strict=True)):
-            context = LaneContext(
-                match_key=lane.match_key,
-                items=self._lanes[number].items,
-                peer_size=session.peer_size(number),
-                parameters=lane.parameters,
-                reveal=session.offer.reveal,
-            )
-            for run in runs(session.offer.direction):
-                receives = RECEIVER_OF_RUN[run] == session.side
-                make = engine.receiver if receives else engine.sender
-                found.append(LaneRun(number, run, make(context, self._worker), receives))
-        return found
 
     def _hashes(self, lane_runs: LaneRuns) -> Hashes:
         ours, theirs = lane_runs.sent.value().hex(), lane_runs.received.value().hex()
@@ -134,6 +103,7 @@ class Exchange:
             await self._books.transcripts(session, sent=lane_runs.sent.value())
         if not session.learns:
             await self._books.transcripts(session, received=lane_runs.received.value())
+        await self._books.chunks(session, self._chunks)
 
     async def _keep_sent(self, transcript: bytes) -> None:
         await self._books.transcripts(self._session, sent=transcript)
@@ -169,7 +139,9 @@ class Exchange:
         if session.learns:
             await self._conversation.send("result", Result(lanes=learned.claims))
         theirs = await self._peer_claims() if session.peer_learns else ()
-        text = build_record(session, learned.claims, theirs, self._engines, self._hashes(lane_runs))
+        text = build_record(
+            session, learned.claims, theirs, self._engines, self._hashes(lane_runs), self._chunks
+        )
         if session.signs_first:
             await self._sign_first(text, learned)
         else:
@@ -225,6 +197,7 @@ def build_record(
     peer_claims: tuple[str, ...],
     engines: tuple[Engine, ...],
     transcripts: Hashes,
+    chunks: tuple[Chunks | None, ...],
 ) -> Record:
     """The record from our own state; a side that learned nothing has no claims."""
     lanes = range(len(session.offer.lanes))
@@ -233,7 +206,7 @@ def build_record(
     initiator, responder = (own, theirs) if session.side == "initiator" else (theirs, own)
     claims = tuple(Claims(initiator=initiator[lane], responder=responder[lane]) for lane in lanes)
     security = tuple(engine.security for engine in engines)
-    return record(session.offer, session.accept, security, claims, transcripts)
+    return record(session.offer, session.accept, security, claims, transcripts, chunks)
 
 
 def check_countersigned(first: bytes, both: bytes, session: OpenSession) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import cast
 
 from psi_core.agreement.agreement import Agreement
-from psi_core.errors import ProtocolFault, Refused
+from psi_core.engines import questions
+from psi_core.engines.interface import Engine
+from psi_core.errors import InvalidProof, InvalidText, ProtocolFault, Refused
 from psi_core.identity.card import Card
 from psi_core.session.closing import Record
 from psi_core.session.counter import ZEROS, proven_highest
@@ -26,11 +28,12 @@ from psi_core.session.opening import (
 from psi_core.wire.session_pb2 import Begin
 from psi_service.clock import instant
 from psi_service.consortium.service import ConsortiumKey
-from psi_service.sessions import questions
+from psi_service.log import cosigned
 from psi_service.sessions.books import Desk
 from psi_service.sessions.checkpoints import Checkpoints
 from psi_service.sessions.closing_books import ClosingBooks
 from psi_service.sessions.conversation import Conversation
+from psi_service.sessions.epoch_keys import KeyedLane, LaneKey, LaneKeys
 from psi_service.sessions.exchange import Exchange
 from psi_service.sessions.freezer import Freezer
 from psi_service.sessions.freezing import Frozen
@@ -60,7 +63,7 @@ class Initiator:
         self._desk = desk
         self._around = around
         self._freezer = freezer
-        self._opening = OpeningBooks(desk)
+        self._opening = OpeningBooks(desk, around.keys)
         self._closing = ClosingBooks(desk)
         self._checkpoints = Checkpoints(desk)
 
@@ -69,13 +72,15 @@ class Initiator:
         key = await self._around.consortium_key()
         progress.enter(Phase.FREEZING)
         async with self._freezer.frozen(peer.lab, plan.match_keys, key.key, plan.agreement) as frozen:
-            draft = await self._draft(plan, peer, key, frozen)
+            keys = await self._keys(plan, peer, frozen)
+            draft = await self._draft(plan, peer, key, frozen, keys)
             progress.left_out = sum(each.left_out for each in frozen)
             case = Case(
                 questions.of_offer(draft, self._desk.lab),
                 plan.agreement,
                 OwnTerms(key.profile, key.key_id),
                 frozen,
+                keys,
             )
             offer, note = await self._offer(draft, case)
         await conversation.send("offer", note)
@@ -95,20 +100,40 @@ class Initiator:
         except Refused as refusal:
             raise Refused(refusal.rule, refusal.words, by=self._desk.lab) from None
 
-    async def _draft(self, plan: Plan, peer: Card, key: ConsortiumKey, frozen: tuple[Frozen, ...]) -> Offer:
-        engine = self._around.engines[plan.engine]
-        now = self._desk.clock()
-        lanes = tuple(
-            Lane(
-                match_key=each.match_key,
-                engine=cast(EngineName, engine.name),
-                variant=engine.variant,
-                padded_size=each.snapshot.padded_size,
-                snapshot=each.snapshot.root.hex(),
-                parameters={},
+    async def _keys(self, plan: Plan, peer: Card, frozen: tuple[Frozen, ...]) -> LaneKeys:
+        """Our keys where we send. The responder's sizes are not known yet, so its cap stands for them."""
+        lanes = [
+            KeyedLane(
+                plan.engine,
+                each.match_key,
+                receiver_size=plan.agreement.terms(each.match_key).max_size,
+                sender_size=each.snapshot.padded_size,
             )
             for each in frozen
+        ]
+        return await self._around.keys.own(
+            "initiator", plan.direction, peer.lab, plan.agreement.hash(), lanes
         )
+
+    async def _lane(self, engine: Engine, frozen: Frozen, key: LaneKey | None, log_size: int) -> Lane:
+        return Lane(
+            match_key=frozen.match_key,
+            engine=cast(EngineName, engine.name),
+            variant=engine.variant,
+            padded_size=frozen.snapshot.padded_size,
+            snapshot=frozen.snapshot.root.hex(),
+            parameters={},
+            key=await self._around.keys.evidence(key, log_size),
+        )
+
+    async def _draft(
+        self, plan: Plan, peer: Card, key: ConsortiumKey, frozen: tuple[Frozen, ...], keys: LaneKeys
+    ) -> Offer:
+        engine = self._around.engines[plan.engine]
+        now = self._desk.clock()
+        checkpoint = await self._checkpoints.own()
+        size = cosigned.size_of(checkpoint)
+        lanes = [await self._lane(engine, each, own, size) for each, own in zip(frozen, keys, strict=True)]
         return Offer(
             protocol=PROTOCOL,
             initiator=self._desk.lab,
@@ -120,9 +145,9 @@ class Initiator:
             profile=key.profile,
             direction=plan.direction,
             reveal=plan.reveal,
-            lanes=lanes,
+            lanes=tuple(lanes),
             nonce=secrets.token_hex(32),
-            checkpoint=(await self._checkpoints.own()).decode(),
+            checkpoint=checkpoint.decode(),
             counter=1,
             previous=ZEROS.hex(),
             expires=instant(now + timedelta(seconds=self._around.limits.offer_seconds)),
@@ -141,15 +166,21 @@ class Initiator:
             raise ProtocolFault(f"the Accept does not answer our Offer: {', '.join(wrong)} differ")
         questions.check_parameters(offer, accept, self._around.engines)
         await self._checkpoints.keep(peer, accept.checkpoint.encode())
+        shown = await self._shown(offer, accept, peer)
         question = questions.of_accept(offer, accept, self._desk.lab, self._around.engines)
         try:
-            await self._opening.begin(
-                offer, accept, note, Case(question, case.agreement, case.own, case.frozen)
-            )
+            await self._opening.begin(offer, accept, note, replace(case, question=question))
         except Refused as refusal:
             await conversation.send("refuse", await self._opening.decline(offer, note, refusal))
             raise Refused(refusal.rule, refusal.words, by=self._desk.lab) from None
-        return OpenSession("initiator", offer, accept, peer, case.frozen, key.key)
+        keys = tuple(own or theirs for own, theirs in zip(case.keys, shown, strict=True))
+        return OpenSession("initiator", offer, accept, peer, case.frozen, key.key, keys)
+
+    async def _shown(self, offer: Offer, accept: Accept, peer: Card) -> LaneKeys:
+        try:
+            return await self._around.keys.shown("initiator", peer, offer, accept)
+        except (InvalidProof, InvalidText) as fault:
+            raise ProtocolFault(f"the Accept shows a key that does not hold: {fault}") from fault
 
     async def _take_refusal(self, offer: Offer, peer: Card, note: bytes) -> None:
         """Log the responder's signed Refuse and raise it as Refused."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from psi_core.identity.card import Card
 from psi_core.session.opening import Accept, Offer, context
 from psi_core.session.roles import Side, first_signer, receivers
+from psi_service.sessions.epoch_keys import LaneKeys
 from psi_service.sessions.freezing import Frozen
 
 
@@ -21,6 +22,7 @@ class OpenSession:
     peer: Card
     frozen: tuple[Frozen, ...] = field(repr=False)
     consortium_key: bytes = field(repr=False)
+    keys: LaneKeys = field(repr=False)
 
     @property
     def session_id(self) -> str:

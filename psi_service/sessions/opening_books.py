@@ -13,11 +13,12 @@ import sqlite_utils
 from psi_core.agreement.agreement import Agreement
 from psi_core.agreement.debit import own_debits
 from psi_core.agreement.policy import Question, decide, decide_offer, refuse_unknown
-from psi_core.errors import Refused
+from psi_core.errors import EngineFault, Refused
 from psi_core.log.entry import EntryKind
 from psi_core.session.counter import NO_OFFER, next_counter
 from psi_core.session.opening import Accept, Offer, Refuse
 from psi_service.sessions.books import Desk, insert_session, session_known, update_session
+from psi_service.sessions.epoch_keys import EpochKeys, LaneKeys
 from psi_service.sessions.freezing import Frozen, enter
 from psi_service.sessions.usage import NO_TERMS, OwnTerms, counters, spend_counter, usage
 
@@ -30,13 +31,15 @@ class Case:
     agreement: Agreement
     own: OwnTerms
     frozen: tuple[Frozen, ...] = field(repr=False)
+    keys: LaneKeys = field(default=(), repr=False)
 
 
 class OpeningBooks:
     """Named transactions from Offer to Begin, for both sides."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, keys: EpochKeys) -> None:
         self._desk = desk
+        self._keys = keys
 
     async def offer(self, draft: Offer, case: Case) -> tuple[Offer, bytes]:
         """Initiator: ask our own policy, spend the next counter, log snapshots and Offer.
@@ -190,6 +193,7 @@ class OpeningBooks:
     def _debit(
         self, db: sqlite_utils.Database, offer: Offer, case: Case, accept_note: bytes, peer: str
     ) -> None:
+        self._spend(db, case)
         lines = own_debits(case.question)
         agreement = bytes.fromhex(offer.agreement)
         for line in lines:
@@ -216,6 +220,13 @@ class OpeningBooks:
             for line in lines
         ]
         self._decision(db, offer, accept_note, peer, accepted=True, debits=debits)
+
+    def _spend(self, db: sqlite_utils.Database, case: Case) -> None:
+        sizes = [(lane.peer_size, lane.own_size) for lane in case.question.lanes]
+        try:
+            self._keys.spend(db, case.keys, sizes)
+        except EngineFault as fault:
+            raise Refused("epoch", f"epoch: {fault}. Offer again: a new epoch begins then.") from fault
 
     def _open(self, db: sqlite_utils.Database, offer: Offer, accept: Accept, note: bytes, case: Case) -> None:
         update_session(db, offer.session_id, accept=note)

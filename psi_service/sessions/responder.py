@@ -7,18 +7,20 @@ import secrets
 from typing import cast
 
 from psi_core.agreement.agreement import Agreement
-from psi_core.errors import EngineFault, NotFound, ProtocolFault, Refused
+from psi_core.engines import questions
+from psi_core.errors import EngineFault, InvalidProof, InvalidText, NotFound, ProtocolFault, Refused
 from psi_core.identity.card import Card
 from psi_core.identity.instant import moment
 from psi_core.session.closing import Record
-from psi_core.session.opening import Accept, Lane, Offer, Refuse, context
+from psi_core.session.opening import Accept, KeyEvidence, Lane, Offer, Refuse, context
 from psi_core.wire.session_pb2 import Begin
 from psi_service.consortium.service import ConsortiumKey
-from psi_service.sessions import questions
+from psi_service.log import cosigned
 from psi_service.sessions.books import Desk
 from psi_service.sessions.checkpoints import Checkpoints
 from psi_service.sessions.closing_books import ClosingBooks
 from psi_service.sessions.conversation import Conversation
+from psi_service.sessions.epoch_keys import KeyedLane, LaneKeys
 from psi_service.sessions.exchange import Exchange
 from psi_service.sessions.freezer import Freezer
 from psi_service.sessions.freezing import Frozen
@@ -36,7 +38,7 @@ class Responder:
         self._desk = desk
         self._around = around
         self._freezer = freezer
-        self._opening = OpeningBooks(desk)
+        self._opening = OpeningBooks(desk, around.keys)
         self._closing = ClosingBooks(desk)
         self._checkpoints = Checkpoints(desk)
 
@@ -86,15 +88,37 @@ class Responder:
         early = Case(questions.of_offer(offer, self._desk.lab), agreement, own, ())
         await self._opening.check_offer(offer, early)
         self._check_engines(offer)
+        shown = await self._shown(offer, peer)
         progress.enter(Phase.FREEZING)
         names = [lane.match_key for lane in offer.lanes]
         async with self._freezer.frozen(peer.lab, names, key.key, agreement) as frozen:
-            accept = await self._answer(offer, frozen)
+            keys = await self._keys(offer, frozen)
+            accept = await self._answer(offer, frozen, keys)
             question = questions.of_accept(offer, accept, self._desk.lab, self._around.engines)
             accept_note = await self._opening.accept(
-                offer, note, accept, Case(question, agreement, own, frozen)
+                offer, note, accept, Case(question, agreement, own, frozen, keys)
             )
-        return OpenSession("responder", offer, accept, peer, frozen, key.key), accept_note
+        held = tuple(ours or theirs for ours, theirs in zip(keys, shown, strict=True))
+        return OpenSession("responder", offer, accept, peer, frozen, key.key, held), accept_note
+
+    async def _shown(self, offer: Offer, peer: Card) -> LaneKeys:
+        try:
+            return await self._around.keys.shown("responder", peer, offer, offer)
+        except (InvalidProof, InvalidText) as fault:
+            raise Refused("engine_key", f"key: {fault}") from fault
+
+    async def _keys(self, offer: Offer, frozen: tuple[Frozen, ...]) -> LaneKeys:
+        lanes = [
+            KeyedLane(asked.engine, asked.match_key, asked.padded_size, own.snapshot.padded_size)
+            for asked, own in zip(offer.lanes, frozen, strict=True)
+        ]
+        agreement = bytes.fromhex(offer.agreement)
+        try:
+            return await self._around.keys.own(
+                "responder", offer.direction, offer.initiator, agreement, lanes
+            )
+        except EngineFault as fault:
+            raise Refused("size_cap", f"size: {fault}") from fault
 
     def _check_life(self, offer: Offer) -> None:
         if moment(offer.expires) < self._desk.clock():
@@ -122,20 +146,27 @@ class Responder:
             words = "consortium key: this node holds none yet. Invite it: psi-node consortium invite."
             raise Refused("consortium_key", words) from None
 
-    async def _answer(self, offer: Offer, frozen: tuple[Frozen, ...]) -> Accept:
-        lanes = tuple(self._lane(offer, asked, own) for asked, own in zip(offer.lanes, frozen, strict=True))
+    async def _answer(self, offer: Offer, frozen: tuple[Frozen, ...], keys: LaneKeys) -> Accept:
+        checkpoint = await self._checkpoints.own()
+        size = cosigned.size_of(checkpoint)
+        lanes = [
+            self._lane(offer, asked, own, await self._around.keys.evidence(key, size))
+            for asked, own, key in zip(offer.lanes, frozen, keys, strict=True)
+        ]
         return Accept(
             **offer.model_dump(exclude={"lanes", "nonce", "checkpoint", "counter", "previous", "expires"}),
-            lanes=lanes,
+            lanes=tuple(lanes),
             nonce=secrets.token_hex(32),
-            checkpoint=(await self._checkpoints.own()).decode(),
+            checkpoint=checkpoint.decode(),
             offer=offer.hash().hex(),
         )
 
-    def _lane(self, offer: Offer, asked: Lane, own: Frozen) -> Lane:
+    def _lane(self, offer: Offer, asked: Lane, own: Frozen, key: KeyEvidence | None) -> Lane:
         size = own.snapshot.padded_size
         try:
-            parameters = questions.parameters(asked, size, offer.reveal, self._around.engines)
+            parameters = questions.parameters(
+                asked, size, offer.reveal, self._around.engines, key or asked.key
+            )
         except EngineFault as fault:
             raise Refused("size_cap", f"size: lane {asked.match_key}: {fault}") from fault
         return Lane(
@@ -145,6 +176,7 @@ class Responder:
             padded_size=size,
             snapshot=own.snapshot.root.hex(),
             parameters=parameters,
+            key=key,
         )
 
     async def _await_begin(self, session: OpenSession, conversation: Conversation) -> None:

@@ -21,7 +21,7 @@ from psi_core.engines.interface import Engine
 from psi_core.errors import Conflict, NotFound, ProtocolFault, TranscriptMismatch
 from psi_core.identity.card import Card
 from psi_core.log.note import Note
-from psi_core.session.closing import Claims, Hashes, Record, record
+from psi_core.session.closing import Chunks, Claims, Hashes, Record, record
 from psi_core.session.opening import Abort, Accept, Offer, Refuse
 from psi_core.session.results import check_claims
 from psi_core.session.roles import first_signer
@@ -67,7 +67,7 @@ class Settling:
     def __init__(self, desk: Desk, around: Surroundings) -> None:
         self._desk = desk
         self._around = around
-        self._opening = OpeningBooks(desk)
+        self._opening = OpeningBooks(desk, around.keys)
         self._closing = ClosingBooks(desk)
 
     async def held(self, session_id: str, peer: str) -> Held:
@@ -236,4 +236,5 @@ def _rebuilt(held: Held, theirs: Record, engines: Mapping[str, Engine], own_lab:
         )
         transcripts = Hashes(initiator=received, responder=sent)
     security = tuple(engines[lane.engine].security for lane in accept.lanes)
-    return record(offer, accept, security, claims, transcripts)
+    chunks = tuple(each and Chunks(**each) for each in json.loads(row["chunks"])) if row["chunks"] else None
+    return record(offer, accept, security, claims, transcripts, chunks)

@@ -13,6 +13,7 @@ from psi_core.engines.interface import Engine, Worker
 from psi_core.identity.card import Card
 from psi_core.wire.peers_pb2 import SettleReply
 from psi_service.consortium.service import ConsortiumKey
+from psi_service.sessions.epoch_keys import EpochKeys
 
 
 class Dialled(Protocol):
@@ -53,6 +54,7 @@ class Surroundings:
     """An agreement by text hash; raises NotFound."""
     consortium_key: Callable[[], Awaitable[ConsortiumKey]]
     """The current consortium key; raises NotFound."""
+    keys: EpochKeys
     engines: Mapping[str, Engine]
     worker: Worker
     limits: Limits

@@ -9,6 +9,7 @@ from psi_core.engines.openmined.parameters import bucket_parameters
 from psi_core.engines.openmined.receiver import OpenMinedReceiver
 from psi_core.engines.openmined.sender import OpenMinedSender
 from psi_core.errors import EngineFault
+from psi_core.session.opening import KeyEvidence
 
 
 class OpenMined:
@@ -17,14 +18,21 @@ class OpenMined:
     name: str = "openmined"
     variant: str = "semi-honest"
     security: str = "semi-honest"
+    one_run_for_both: bool = False
 
     def parameters(self, own_size: int, peer_size: int, reveal: Reveal) -> dict[str, int]:
         """Return {"buckets": b, "bucket_size": s} for both padded sizes; raises as `bucket_parameters`."""
         buckets, bucket_size = bucket_parameters(own_size, peer_size, reveal)
         return {"buckets": buckets, "bucket_size": bucket_size}
 
-    def evaluations(self, parameters: Mapping[str, int]) -> int:
-        """Return b * s: fill is inside, for a receiver may put items of its choice where fill belongs."""
+    def key_parameters(self, key: KeyEvidence | None) -> dict[str, int]:
+        """Nothing: keys are fresh in each bucket; raises EngineFault for a lane that carries one."""
+        if key is not None:
+            raise EngineFault("openmined: the lane carries a key, and this engine commits none")
+        return {}
+
+    def evaluations(self, parameters: Mapping[str, int], peer_size: int) -> int:
+        """Return b * s, whatever the peer's size: a receiver may put items of its choice where fill belongs."""
         return parameters["buckets"] * parameters["bucket_size"]
 
     def receiver(self, lane: LaneContext, worker: Worker) -> Receiver:

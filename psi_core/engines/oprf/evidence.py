@@ -4,33 +4,16 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Annotated
-
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from psi_core.engines.oprf.key import KeyStatement
 from psi_core.errors import InvalidProof, InvalidText
 from psi_core.log.checkpoint import Checkpoint
 from psi_core.log.entry import Entry, EntryKind
-from psi_core.log.signed_text import Count, Hex32
 from psi_core.log.tree import leaf_hash, verify_inclusion
+from psi_core.session.opening import KeyEvidence
 
 FIELD = "oprf_key"
 """The field of the entry's body that holds the statement's text."""
-MAX_ENTRY_TEXT = 8192
-
-
-class KeyEvidence(BaseModel):
-    """One key's entry (base64 of its exact bytes), its place in the sender's log, and the audit path.
-
-    It is checked against the checkpoint that the same Offer or Accept carries.
-    """
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
-
-    entry: Annotated[str, StringConstraints(min_length=1, max_length=MAX_ENTRY_TEXT)]
-    index: Count
-    path: Annotated[tuple[Hex32, ...], Field(max_length=63)]
 
 
 def check_evidence(shown: KeyEvidence, checkpoint: Checkpoint) -> KeyStatement:
@@ -43,15 +26,17 @@ def check_evidence(shown: KeyEvidence, checkpoint: Checkpoint) -> KeyStatement:
         InvalidText: the entry or the statement is malformed.
         InvalidProof: it is not in this log, or the lab does not prove that it holds the key.
     """
-    try:
-        data = base64.b64decode(shown.entry, validate=True)
-    except binascii.Error:
-        raise InvalidText("oprf: the key's log entry is not base64") from None
+    data = _entry(shown)
     path = [bytes.fromhex(node) for node in shown.path]
     verify_inclusion(shown.index, checkpoint.size, leaf_hash(data), path, checkpoint.root)
     statement = _statement(Entry.decode(data))
     statement.check_possession()
     return statement
+
+
+def unproven_statement(shown: KeyEvidence) -> KeyStatement:
+    """Return the statement that is shown, with nothing proven: for its integers alone. Raises InvalidText."""
+    return _statement(Entry.decode(_entry(shown)))
 
 
 def entry_body(statement: KeyStatement) -> dict[str, str]:
@@ -64,6 +49,13 @@ def evidence(entry: bytes, index: int, path: list[bytes]) -> KeyEvidence:
     return KeyEvidence(
         entry=base64.b64encode(entry).decode(), index=index, path=tuple(node.hex() for node in path)
     )
+
+
+def _entry(shown: KeyEvidence) -> bytes:
+    try:
+        return base64.b64decode(shown.entry, validate=True)
+    except binascii.Error:
+        raise InvalidText("oprf: the key's log entry is not base64") from None
 
 
 def _statement(entry: Entry) -> KeyStatement:

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 from psi_client.audit.facts import Faults
 from psi_client.audit.replay.case import Case, Step
 from psi_core.agreement.agreement import Agreement, Revocation
 from psi_core.agreement.debit import own_debits, spent
-from psi_core.agreement.policy import RULES, LaneQuestion, Question, Usage
-from psi_core.engines.registry import engines
+from psi_core.agreement.policy import RULES, Question, Usage
+from psi_core.engines import questions
+from psi_core.engines.registry import known_engines
 from psi_core.errors import PsiError, Refused
 from psi_core.identity.instant import moment
 from psi_core.log.entry import EntryKind
@@ -83,7 +83,8 @@ class Terms:
             return
         self.cited.add(account.position)
         try:
-            question = _question(offer, accept, self._own_lab)
+            questions.check_parameters(offer, accept, known_engines())
+            question = questions.of_accept(offer, accept, self._own_lab, known_engines())
         except (PsiError, KeyError, ValueError):
             words = "with lanes whose cost cannot be computed"
             self.faults.add(f"entry {step.position} accepts a session {words}", step.position)
@@ -158,29 +159,3 @@ def _broken(
                 rule.check(question, agreement, usage, logged)
             except Refused as refusal:
                 yield rule.code, refusal.words
-
-
-def _question(offer: Offer, accept: Accept, own_lab: str) -> Question:
-    """The policy's question as `own_lab` asks it; raises PsiError or KeyError for lanes that make no sense."""
-    lanes = []
-    for asked, answered in zip(offer.lanes, accept.lanes, strict=True):
-        own, peer = (asked, answered) if own_lab == offer.initiator else (answered, asked)
-        engine: Any = engines()[answered.engine]
-        implied = engine.parameters(answered.padded_size, asked.padded_size, offer.reveal)
-        if implied != dict(answered.parameters):
-            raise KeyError(answered.engine)
-        cost = engine.evaluations(answered.parameters)
-        sizes = (own.padded_size, peer.padded_size)
-        lanes.append(LaneQuestion(asked.match_key, asked.engine, asked.variant, *sizes, cost))
-    return Question(
-        initiator=offer.initiator,
-        responder=offer.responder,
-        own_lab=own_lab,
-        protocol=offer.protocol,
-        profile=offer.profile,
-        consortium_key_id=offer.consortium_key_id,
-        direction=offer.direction,
-        reveal=offer.reveal,
-        period=offer.period,
-        lanes=tuple(lanes),
-    )

@@ -35,8 +35,8 @@ def test_what_is_debited_is_every_slot() -> None:
     engine = engines()["openmined"]
     parameters = engine.parameters(5000, 64, "items")
     assert parameters == {"buckets": 2, "bucket_size": 2752}
-    assert engine.evaluations(parameters) == 5504
-    assert engine.evaluations(engine.parameters(5000, 64, "count")) == 5000
+    assert engine.evaluations(parameters, 64) == 5504
+    assert engine.evaluations(engine.parameters(5000, 64, "count"), 64) == 5000
 
 
 @pytest.mark.parametrize("role", ["receiver", "sender"])

@@ -1,4 +1,4 @@
-"""From an Offer, or an Offer and its Accept, to the policy's question, as one side asks it."""
+"""From an Offer, or an Offer and its Accept, to the policy's question, as one side or an auditor asks it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from psi_core.agreement.policy import LaneQuestion, Question
 from psi_core.engines.interface import Engine
-from psi_core.errors import ProtocolFault
-from psi_core.session.opening import Accept, Lane, Offer
+from psi_core.errors import EngineFault, ProtocolFault
+from psi_core.session.opening import Accept, KeyEvidence, Lane, Offer, Reveal
 
 
 def of_offer(offer: Offer, own_lab: str) -> Question:
@@ -27,13 +27,15 @@ def of_offer(offer: Offer, own_lab: str) -> Question:
 
 
 def of_accept(offer: Offer, accept: Accept, own_lab: str, engines: Mapping[str, Engine]) -> Question:
-    """The whole question, with sizes of both sides and what each lane's engine lets a receiver evaluate."""
+    """The whole question, with sizes of both sides and what each lane's engine lets the other lab evaluate.
+
+    Raises KeyError for an engine that is not among `engines`.
+    """
     own_is_initiator = own_lab == offer.initiator
     lanes = []
     for asked, answered in zip(offer.lanes, accept.lanes, strict=True):
         own, peer = (asked, answered) if own_is_initiator else (answered, asked)
-        engine = engines[answered.engine]
-        evaluations = engine.evaluations(answered.parameters)
+        evaluations = engines[answered.engine].evaluations(answered.parameters, peer.padded_size)
         lanes.append(
             LaneQuestion(
                 asked.match_key, asked.engine, asked.variant, own.padded_size, peer.padded_size, evaluations
@@ -43,20 +45,25 @@ def of_accept(offer: Offer, accept: Accept, own_lab: str, engines: Mapping[str, 
 
 
 def check_parameters(offer: Offer, accept: Accept, engines: Mapping[str, Engine]) -> None:
-    """Recompute every lane's parameters from both sizes; raises ProtocolFault where the Accept states others."""
+    """Recompute every lane's parameters from sizes and keys; raises ProtocolFault where the Accept states others."""
     for asked, answered in zip(offer.lanes, accept.lanes, strict=True):
-        if parameters(asked, answered.padded_size, offer.reveal, engines) != dict(answered.parameters):
-            raise ProtocolFault(
-                f"the Accept states other parameters for lane {asked.match_key} than its sizes imply"
-            )
+        try:
+            due = parameters(asked, answered.padded_size, offer.reveal, engines, answered.key or asked.key)
+        except EngineFault as fault:
+            raise ProtocolFault(f"lane {asked.match_key}: {fault}") from fault
+        if due != dict(answered.parameters):
+            raise ProtocolFault(f"the Accept states other parameters for lane {asked.match_key} than are due")
 
 
 def parameters(
-    asked: Lane, responder_size: int, reveal: str, engines: Mapping[str, Engine]
+    asked: Lane, responder_size: int, reveal: Reveal, engines: Mapping[str, Engine], key: KeyEvidence | None
 ) -> dict[str, int]:
-    """What the lane's engine needs for these sizes; both sides compute the same."""
+    """What the lane's engine needs for these sizes and this sender's key; both sides compute the same.
+
+    Raises EngineFault for sizes or a key that the engine cannot run with.
+    """
     engine = engines[asked.engine]
-    return engine.parameters(responder_size, asked.padded_size, "count" if reveal == "count" else "items")
+    return engine.parameters(responder_size, asked.padded_size, reveal) | engine.key_parameters(key)
 
 
 def _question(offer: Offer, own_lab: str, lanes: tuple[LaneQuestion, ...]) -> Question:

@@ -1,0 +1,75 @@
+"""From an accepted session to the items and the engine machines of its lanes."""
+
+from __future__ import annotations
+
+import secrets
+
+from psi_core.engines.interface import Engine, LaneContext, Worker
+from psi_core.engines.oprf.lane import OprfLane, item_domain
+from psi_core.session.closing import Chunks
+from psi_core.session.items import PRIVATE_CANARIES, LaneItems, domain, dummy, fill, shared_canaries
+from psi_core.session.results import SALT_BYTES
+from psi_core.session.roles import RECEIVER_OF_RUN, runs
+from psi_service.sessions.lane_runs import LaneRun
+from psi_service.sessions.open_session import OpenSession
+
+
+def fill_lanes(session: OpenSession) -> tuple[LaneItems, ...]:
+    """The items of every lane: snapshot elements and canaries in the lane's own domain. Heavy: run it in a thread."""
+    nonces = (bytes.fromhex(session.offer.nonce), bytes.fromhex(session.accept.nonce))
+    filled = []
+    for number, (frozen, key) in enumerate(zip(session.frozen, session.keys, strict=True)):
+        where = domain(session.ctx, frozen.match_key) if key is None else item_domain(key.statement)
+        shared = shared_canaries(session.consortium_key, *nonces, session.ctx, number)
+        # Private canaries and a pure sender's fresh dummies are made alike: neither can match anything.
+        private = [dummy(secrets.token_bytes(SALT_BYTES)) for _ in range(PRIVATE_CANARIES)]
+        filled.append(fill(where, frozen.snapshot.elements, shared, private))
+    return tuple(filled)
+
+
+def build_machines(
+    session: OpenSession, lanes: tuple[LaneItems, ...], engines: tuple[Engine, ...], worker: Worker
+) -> list[LaneRun]:
+    """A fresh machine for each run of each lane, in the order in which they start. Raises EngineFault."""
+    found = []
+    for number, (items, engine) in enumerate(zip(lanes, engines, strict=True)):
+        context = _context(session, number, items)
+        for run in runs(session.offer.direction, one_for_both=engine.one_run_for_both):
+            receives = RECEIVER_OF_RUN[run] == session.side
+            make = engine.receiver if receives else engine.sender
+            found.append(LaneRun(number, run, make(context, worker), receives))
+    return found
+
+
+def proven_chunks(lane_runs: list[LaneRun], lanes: int) -> tuple[Chunks | None, ...]:
+    """Per lane, what stands in the record for its proven chunks; None where the engine proves nothing."""
+    found: list[Chunks | None] = [None] * lanes
+    for each in lane_runs:
+        hashes = getattr(each.machine, "chunk_hashes", None)
+        if hashes is not None:
+            found[each.lane] = Chunks(root=hashes.root().hex(), count=hashes.count)
+    return tuple(found)
+
+
+def _context(session: OpenSession, number: int, items: LaneItems) -> LaneContext:
+    lane, key = session.accept.lanes[number], session.keys[number]
+    plain = LaneContext(
+        match_key=lane.match_key,
+        items=items.items,
+        peer_size=session.peer_size(number),
+        parameters=lane.parameters,
+        reveal=session.offer.reveal,
+    )
+    if key is None:
+        return plain
+    return OprfLane(
+        match_key=plain.match_key,
+        items=plain.items,
+        peer_size=plain.peer_size,
+        parameters=plain.parameters,
+        reveal=plain.reveal,
+        ctx=session.ctx,
+        statement=key.statement,
+        returns=session.offer.direction == "both",
+        key=key.own,
+    )
