@@ -82,11 +82,53 @@ def oprf_encode_tags(tags: bytes, before: bytes, bits: int, total: int) -> bytes
 def oprf_decode_tags(code: bytes, before: bytes, bits: int, total: int, count: int) -> bytes:
     """Read exactly `count` tags; ValueError unless the code is the one that `oprf_encode_tags` writes."""
 
-def oprf_recall(items: bytes, known_items: bytes, known_outputs: bytes) -> tuple[bytes, bytes]:
-    """Outputs (64 bytes each, zeros where unknown) of items, and places (u32 little-endian) of the unknown ones."""
+def oprf_recall(
+    items: bytes, known_items: bytes, known_outputs: bytes, known_tags: bytes, each: int
+) -> list[bytes]:
+    """Four buffers: outputs (64 bytes) and tags (`each` bytes) of items, zeros where unknown; places (u32
+    little-endian) of the unknown items; places of the known items that are not among them."""
 
-def oprf_arrange(items: bytes, outputs: bytes) -> tuple[bytes, bytes]:
-    """Distinct items (32 bytes each) in ascending order, and their outputs (64 bytes each) in the same order."""
+def oprf_arrange(items: bytes, outputs: bytes, tags: bytes, each: int) -> list[bytes]:
+    """Three buffers: distinct items (32 bytes each) in ascending order, their outputs (64) and tags (`each` bytes)."""
 
 def oprf_change(list: bytes, removed: bytes, added: bytes, each: int) -> bytes:
     """A sorted list of values without `removed` (ValueError where one is not in it) and with `added`, all sorted."""
+
+class VoleReceiver:
+    """The receiver of one VOLE-PSI run: frames in, frames out. ValueError, always the same, ends it for good."""
+
+    def __new__(cls, context: bytes, items: bytes, peer_size: int, semi_honest: bool) -> VoleReceiver:
+        """`context`: 32 bytes that no other run has. `items`: packed, 32 bytes each; the first 16 are used."""
+
+    def receive(self, frame: bytes) -> list[bytes]:
+        """Take one frame; return the frames that answer it."""
+
+    def prepare(self) -> None:
+        """Encode the own set, if that is not done yet."""
+
+    @property
+    def opened(self) -> bool: ...
+    @property
+    def done(self) -> bool: ...
+    def result(self) -> bytes:
+        """Positions of the common items, ascending (u32 little-endian each); once, when `done`."""
+
+class VoleSender:
+    """The sender of one VOLE-PSI run: frames in, frames out. ValueError, always the same, ends it for good."""
+
+    def __new__(cls, context: bytes, items: bytes, peer_size: int, semi_honest: bool) -> VoleSender:
+        """`context`: 32 bytes that no other run has. `items`: packed, 32 bytes each; the first 16 are used."""
+
+    def start(self) -> list[bytes]:
+        """Return the first frames; once."""
+
+    def receive(self, frame: bytes) -> list[bytes]:
+        """Take one frame; return the frames that answer it."""
+
+    @property
+    def opened(self) -> bool: ...
+    def complete(self) -> list[bytes]:
+        """Return the frames of the tags, after the barrier; once."""
+
+def vole_slots(items: int) -> int:
+    """Length of the store of `items` items: about what a receiver that departs from the protocol can test."""

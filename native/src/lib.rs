@@ -45,6 +45,8 @@ mod psi_native {
         oprf_matches, oprf_prove_possession, oprf_public_key, oprf_recall, oprf_return_values,
         oprf_secret_key, oprf_sort, oprf_tags,
     };
+    #[pymodule_export]
+    use super::vole::glue::{VoleReceiver, VoleSender, vole_slots};
 
     /// Fingerprints (32 bytes each) of canonical values of one kind.
     #[pyfunction]

@@ -7,7 +7,9 @@ use rayon::prelude::*;
 
 use super::base_ot::{COUNT, Key};
 use super::fixed_key::FixedKey;
-use super::gf128::{double, mul, powers_sum};
+#[cfg(test)]
+use super::gf128::mul;
+use super::gf128::{double, powers_sum};
 use super::hash::{Id, key};
 use super::{Abort, draw, require};
 
@@ -157,7 +159,8 @@ pub fn ot_key(id: &Id, index: usize, row: u128) -> u128 {
     u128::from_le_bytes(key("psi-vole-ot/v1", &[id, &(index as u64).to_be_bytes(), &row.to_le_bytes()]))
 }
 
-/// a Delta for a choice bit.
+/// What a row of the sender has more than the receiver's.
+#[cfg(test)]
 pub fn times_bit(delta: u128, bit: u128) -> u128 {
     mul(delta, bit & 1)
 }

@@ -22,11 +22,15 @@ pub mod code;
 pub mod cot;
 pub mod draw;
 pub mod fixed_key;
+pub mod frames;
 pub mod gf128;
+pub mod glue;
 pub mod hash;
+pub mod machines;
 pub mod okvs;
 pub mod pprf;
 pub mod silent;
+pub mod tags;
 
 /// A run cannot go on. It says nothing of the reason: to tell one check's failure from another's would be an oracle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

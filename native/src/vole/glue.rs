@@ -1,0 +1,133 @@
+//! What Python sees of this module: machines with frames in and out, the GIL released.
+
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use super::machines::{Receiver, Sender, Terms, Variant};
+use super::okvs::Shape;
+use super::{Abort, require};
+use crate::packed::elements;
+
+type Frames<'py> = Vec<Bound<'py, PyBytes>>;
+
+fn frames<'py>(py: Python<'py>, made: &[Vec<u8>]) -> Frames<'py> {
+    made.iter().map(|frame| PyBytes::new(py, frame)).collect()
+}
+
+/// A context of 32 bytes, and of every 32-byte item its first 16 bytes.
+fn inputs(context: &[u8], items: &[u8]) -> PyResult<([u8; 32], Vec<u128>)> {
+    let context = context.try_into().map_err(|_| Abort)?;
+    let items = elements::<32>("items", items)?;
+    let first = |item: &[u8; 32]| item.first_chunk().map_or(0, |bytes| u128::from_le_bytes(*bytes));
+    Ok((context, items.iter().map(first).collect()))
+}
+
+fn variant(semi_honest: bool) -> Variant {
+    if semi_honest { Variant::SemiHonest } else { Variant::Malicious }
+}
+
+/// Length of the store of `items` items: about what a receiver that departs from the protocol can test.
+#[pyfunction]
+pub fn vole_slots(items: usize) -> PyResult<usize> {
+    require(items <= 1 << 32)?;
+    Ok(Shape::new(items).length())
+}
+
+/// The receiver of one run.
+#[pyclass]
+pub struct VoleReceiver(Receiver);
+
+#[pymethods]
+impl VoleReceiver {
+    #[new]
+    fn new(
+        py: Python<'_>,
+        context: &[u8],
+        items: &[u8],
+        peer_size: usize,
+        semi_honest: bool,
+    ) -> PyResult<Self> {
+        let (context, items) = inputs(context, items)?;
+        let made = py.detach(|| {
+            let terms = Terms::new(&context, variant(semi_honest), items.len(), peer_size)?;
+            Receiver::new(terms, items)
+        });
+        Ok(Self(made?))
+    }
+
+    /// Take one frame; the frames that answer it.
+    fn receive<'py>(&mut self, py: Python<'py>, frame: &[u8]) -> PyResult<Frames<'py>> {
+        let made = py.detach(|| self.0.receive(frame))?;
+        Ok(frames(py, &made))
+    }
+
+    /// Encode the own set, if that is not done yet.
+    fn prepare(&mut self, py: Python<'_>) -> PyResult<()> {
+        Ok(py.detach(|| self.0.prepare())?)
+    }
+
+    /// Whether every frame before the barrier has arrived.
+    #[getter]
+    fn opened(&self) -> bool {
+        self.0.opened()
+    }
+
+    /// Whether the tags have arrived.
+    #[getter]
+    fn done(&self) -> bool {
+        self.0.done()
+    }
+
+    /// Positions of the common items, ascending, u32 little-endian each; once.
+    fn result<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let positions: Vec<[u8; 4]> = self.0.result()?.into_iter().map(u32::to_le_bytes).collect();
+        Ok(PyBytes::new(py, positions.as_flattened()))
+    }
+}
+
+/// The sender of one run.
+#[pyclass]
+pub struct VoleSender(Sender);
+
+#[pymethods]
+impl VoleSender {
+    #[new]
+    fn new(
+        py: Python<'_>,
+        context: &[u8],
+        items: &[u8],
+        peer_size: usize,
+        semi_honest: bool,
+    ) -> PyResult<Self> {
+        let (context, items) = inputs(context, items)?;
+        let made = py.detach(|| {
+            let terms = Terms::new(&context, variant(semi_honest), peer_size, items.len())?;
+            Sender::new(terms, items)
+        });
+        Ok(Self(made?))
+    }
+
+    /// The first frames; once.
+    fn start<'py>(&mut self, py: Python<'py>) -> PyResult<Frames<'py>> {
+        let made = py.detach(|| self.0.start())?;
+        Ok(frames(py, &made))
+    }
+
+    /// Take one frame; the frames that answer it.
+    fn receive<'py>(&mut self, py: Python<'py>, frame: &[u8]) -> PyResult<Frames<'py>> {
+        let made = py.detach(|| self.0.receive(frame))?;
+        Ok(frames(py, &made))
+    }
+
+    /// Whether every frame before the barrier has arrived.
+    #[getter]
+    fn opened(&self) -> bool {
+        self.0.opened()
+    }
+
+    /// The tags' frames, after the barrier; once.
+    fn complete<'py>(&mut self, py: Python<'py>) -> PyResult<Frames<'py>> {
+        let made = py.detach(|| self.0.complete())?;
+        Ok(frames(py, &made))
+    }
+}

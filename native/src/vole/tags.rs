@@ -1,0 +1,212 @@
+//! Tags: from o(x) and the item to what is sent, in an order that says nothing, and their join.
+
+use std::cmp::Ordering;
+
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
+
+use super::{Abort, require};
+
+const LABEL: &[u8; 16] = b"psi-vole-tag/v1 ";
+/// Bits of a tag of the malicious variant, all of which are sent.
+pub const WHOLE_BITS: usize = 128;
+
+/// The first 128 bits of SHA-256(label, o, item): one block of the hash.
+pub fn tag(o: u128, item: u128) -> u128 {
+    let hash = Sha256::new_with_prefix(LABEL).chain_update(o.to_le_bytes()).chain_update(item.to_le_bytes());
+    let bytes: [u8; 32] = hash.finalize().into();
+    bytes[..16].iter().fold(0, |value, byte| (value << 8) | u128::from(*byte))
+}
+
+/// The first `bits` bits of a tag.
+pub fn shortened(tag: u128, bits: usize) -> u128 {
+    tag >> (WHOLE_BITS - bits)
+}
+
+/// How a list of `count` tags of `bits` bits is written: whole, or in an Elias-Fano code of a length of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Coding {
+    bits: usize,
+    count: usize,
+}
+
+impl Coding {
+    /// `bits` is at most 104, or 128.
+    pub fn new(bits: usize, count: usize) -> Self {
+        Self { bits, count }
+    }
+
+    /// Bits of a tag.
+    pub fn bits(&self) -> usize {
+        self.bits
+    }
+
+    fn low_bits(&self) -> usize {
+        self.bits - self.count.max(1).ilog2() as usize
+    }
+
+    fn low_bytes(&self) -> usize {
+        (self.count * self.low_bits()).div_ceil(8)
+    }
+
+    fn high_bytes(&self) -> usize {
+        (self.count + (1 << (self.bits - self.low_bits()))).div_ceil(8)
+    }
+
+    /// Bytes of the list, whatever its tags are.
+    pub fn bytes(&self) -> usize {
+        if self.bits == WHOLE_BITS { 16 * self.count } else { self.low_bytes() + self.high_bytes() }
+    }
+
+    /// Write ascending tags; aborts unless they are `count` and ascend strictly.
+    pub fn encode(&self, tags: &[u128]) -> Result<Vec<u8>, Abort> {
+        require(tags.len() == self.count)?;
+        require(tags.is_sorted_by(|before, after| before < after))?;
+        if self.bits == WHOLE_BITS {
+            return Ok(tags.iter().flat_map(|tag| tag.to_be_bytes()).collect());
+        }
+        let low = self.low_bits();
+        let mut out = Vec::with_capacity(self.bytes());
+        let (mut held, mut bits) = (0_u128, 0);
+        for tag in tags {
+            held |= (tag & ((1 << low) - 1)) << bits;
+            bits += low;
+            while bits >= 8 {
+                out.push(held as u8);
+                held >>= 8;
+                bits -= 8;
+            }
+        }
+        if bits > 0 {
+            out.push(held as u8);
+        }
+        let mut high = vec![0_u8; self.high_bytes()];
+        for (at, tag) in tags.iter().enumerate() {
+            let place = (tag >> low) as usize + at;
+            high[place / 8] |= 1 << (place % 8);
+        }
+        out.append(&mut high);
+        Ok(out)
+    }
+
+    /// Read a list back; aborts unless it is exactly what `encode` writes.
+    pub fn decode(&self, code: &[u8]) -> Result<Vec<u128>, Abort> {
+        require(code.len() == self.bytes())?;
+        let tags: Vec<u128> = if self.bits == WHOLE_BITS {
+            code.as_chunks().0.iter().map(|bytes| u128::from_be_bytes(*bytes)).collect()
+        } else {
+            self.decode_parts(code)?
+        };
+        require(tags.is_sorted_by(|before, after| before < after))?;
+        Ok(tags)
+    }
+
+    fn decode_parts(&self, code: &[u8]) -> Result<Vec<u128>, Abort> {
+        let low = self.low_bits();
+        let (lows, highs) = code.split_at(self.low_bytes());
+        let mut bytes = lows.iter();
+        let (mut held, mut bits) = (0_u128, 0);
+        let mut tags = Vec::with_capacity(self.count);
+        let places = highs.iter().enumerate().flat_map(|(at, byte)| {
+            (0..8).filter(move |bit| (byte >> bit) & 1 == 1).map(move |bit| 8 * at + bit)
+        });
+        for (at, place) in places.enumerate() {
+            require(at < self.count)?;
+            while bits < low {
+                held |= u128::from(*bytes.next().ok_or(Abort)?) << bits;
+                bits += 8;
+            }
+            let high = (place - at) as u128;
+            require(high >> (self.bits - low) == 0)?;
+            tags.push((high << low) | (held & ((1 << low) - 1)));
+            held >>= low;
+            bits -= low;
+        }
+        require(tags.len() == self.count && held == 0)?;
+        Ok(tags)
+    }
+}
+
+/// Positions, ascending, of the own tags that stand in `theirs`. `own` is sorted; so is `theirs`.
+pub fn join(own: &[(u128, u32)], theirs: &[u128]) -> Vec<u32> {
+    let mut found = Vec::new();
+    let mut theirs = theirs.iter().peekable();
+    for (tag, position) in own {
+        while theirs.next_if(|their| their.cmp(&tag) == Ordering::Less).is_some() {}
+        if theirs.peek() == Some(&tag) {
+            found.push(*position);
+        }
+    }
+    found.par_sort_unstable();
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vole::draw;
+
+    fn sorted(count: usize, bits: usize) -> Result<Vec<u128>, Abort> {
+        let mut tags: Vec<u128> =
+            draw::elements(count)?.into_iter().map(|tag| shortened(tag, bits)).collect();
+        tags.sort_unstable();
+        Ok(tags)
+    }
+
+    #[test]
+    fn lists_come_back_and_their_length_is_public() -> Result<(), Abort> {
+        for (bits, count) in [(128, 1), (128, 100), (64, 1), (64, 2), (72, 1000), (80, 4097), (104, 1024)] {
+            let coding = Coding::new(bits, count);
+            for tags in [
+                sorted(count, bits)?,
+                (0..count as u128).collect(),
+                (0..count as u128).map(|at| (u128::MAX >> (128 - bits)) - (count as u128 - 1 - at)).collect(),
+            ] {
+                let code = coding.encode(&tags)?;
+                assert_eq!(code.len(), coding.bytes());
+                assert!(coding.decode(&code)? == tags);
+            }
+        }
+        assert!(Coding::new(80, 1 << 20).bytes() < 8 << 20);
+        Ok(())
+    }
+
+    #[test]
+    fn unsorted_tags_and_bent_codes_are_refused() -> Result<(), Abort> {
+        for bits in [128, 80] {
+            let coding = Coding::new(bits, 50);
+            let tags = sorted(50, bits)?;
+            let mut twice = tags.clone();
+            twice[7] = twice[8];
+            let swapped: Vec<u128> = tags.iter().rev().copied().collect();
+            assert!(
+                coding.encode(&twice).is_err()
+                    && coding.encode(&swapped).is_err()
+                    && coding.encode(&tags[1..]).is_err()
+            );
+            let code = coding.encode(&tags)?;
+            assert!(coding.decode(&code[1..]).is_err());
+            for at in 0..code.len() {
+                for bit in 0..8 {
+                    let mut bent = code.clone();
+                    bent[at] ^= 1 << bit;
+                    // What is read at all is another list of the same length.
+                    assert!(
+                        coding
+                            .decode(&bent)
+                            .map_or(true, |read| read != tags && coding.encode(&read) == Ok(bent))
+                    );
+                }
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn joining_is_set_intersection() {
+        let own = [(1, 9), (3, 4), (3, 5), (7, 0)];
+        assert_eq!(join(&own, &[0, 3, 6, 7, 8]), [0, 4, 5]);
+        assert_eq!(join(&own, &[]), [0; 0]);
+        assert_eq!(join(&[], &[1]), [0; 0]);
+    }
+}
