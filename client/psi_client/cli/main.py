@@ -16,6 +16,7 @@ from psi_client.cli import (
     audit,
     exporting,
     importing,
+    jobs,
     matches,
     matching,
     peers,
@@ -56,6 +57,7 @@ app.command("match", epilog=matching.EXAMPLES)(matching.match)
 app.add_typer(matches.app)
 matches.app.command("export", epilog=exporting.EXAMPLES)(exporting.export)
 app.add_typer(sessions.app)
+app.add_typer(jobs.app)
 app.add_typer(audit.app)
 
 
