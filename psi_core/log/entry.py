@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from psi_core.errors import InvalidText
 from psi_core.log import jcs
@@ -43,11 +43,10 @@ class EntryKind(StrEnum):
 class _Shape(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", hide_input_in_errors=True)
 
-    kind: EntryKind
+    kind: Annotated[EntryKind, Field(strict=False)]
     salt: Hex16
     time: Instant
     peer: LabName | None = None
-    body: dict[str, Any]
     v: int
 
 
@@ -82,10 +81,13 @@ class Entry:
     def decode(cls, data: bytes) -> Entry:
         """Read an entry of at most 65,535 bytes; raises InvalidText unless it is complete and canonical."""
         value = jcs.decode(data, limit=MAX_ENTRY)
+        body = value.pop("body", None) if isinstance(value, dict) else None
+        if not isinstance(body, dict):
+            raise InvalidText("a log entry is a JSON object whose body is one too")
         with field_faults("log entry"):
-            shape = _Shape.model_validate_json(data)
+            shape = _Shape.model_validate(value)
         if shape.v != VERSION:
             raise InvalidText(f"a log entry has a version other than {VERSION}: a newer program wrote it")
         if shape.peer is None and "peer" in value:
             raise InvalidText("a log entry names no peer by null instead of leaving the field out")
-        return cls(shape.kind, bytes.fromhex(shape.salt), shape.time, shape.peer, value["body"])
+        return cls(shape.kind, bytes.fromhex(shape.salt), shape.time, shape.peer, body)

@@ -106,10 +106,11 @@ class SignedText(BaseModel):
         if behind or not rest.endswith("\n"):
             raise InvalidText(f"a text of type {cls.TYPE} has exactly two lines, each ended by a line feed")
         data = line.encode(errors="replace")
-        jcs.decode(data, limit=MAX_NOTE)
+        read = jcs.decode(data, limit=MAX_NOTE)
         with field_faults(cls.TYPE):
             value = cls.model_validate_json(data)
-        if value.text() != text:
+        # `data` is the one way to write `read`, so equal values mean equal texts.
+        if value.model_dump(mode="json", exclude_none=True) != read:
             raise InvalidText(f"a text of type {cls.TYPE} is not written in its one canonical form")
         return value
 

@@ -79,7 +79,7 @@ class _Contents:
         self.records = RecordReader()
         self.texts = TextReader(verifiers, self.checks, self.records.found.faults)
         self.books = Books(own_lab)
-        self.copies = CopyReader(verifiers)
+        self.copies = CopyReader(verifiers, self.checks)
         self.holdings = HoldingReader(own_lab)
 
     def take(self, entry: Entry, position: int) -> None:

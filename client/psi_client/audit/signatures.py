@@ -2,44 +2,60 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from psi_client.audit.facts import Faults
 from psi_core.errors import InvalidSignature
-from psi_core.log.key import Verifier
+from psi_core.log.key import Verifier, wrong_signatures
 
-BATCH = 1024
+BATCH = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class _Waiting:
+class Signed:
+    """A signature `value` over `message` by `verifier`; `where` begins the sentence of a fault.
+
+    A wrong one is put among `faults` at `position`, a right one calls `good`.
+    """
+
     verifier: Verifier
     message: bytes
     value: bytes
     where: str
     position: int
     faults: Faults
+    good: Callable[[], None] | None = None
 
 
 class SignatureChecks:
-    """What has been taken counts as checked only once `finish` has returned; faults go where `expect` says."""
+    """What has been taken counts as checked only once `finish` has returned."""
 
     def __init__(self) -> None:
-        self._waiting: list[_Waiting] = []
+        self._waiting: list[Signed] = []
 
-    def expect(
-        self, verifier: Verifier, message: bytes, value: bytes, *, where: str, position: int, faults: Faults
-    ) -> None:
-        """Take a signature `value` over `message`; `where` begins the sentence of a fault ("the offer in entry 5")."""
-        self._waiting.append(_Waiting(verifier, message, value, where, position, faults))
+    def expect(self, signed: Signed) -> None:
+        """Take one signature."""
+        self._waiting.append(signed)
         if len(self._waiting) >= BATCH:
             self.finish()
 
     def finish(self) -> None:
         """Check what is left."""
-        for each in self._waiting:
-            try:
-                each.verifier.check(each.message, each.value)
-            except InvalidSignature as error:
-                each.faults.add(f"{each.where}: {error}", each.position)
+        found = wrong_signatures([(each.verifier, each.message, each.value) for each in self._waiting])
+        wrong = frozenset(found)
+        for number, each in enumerate(self._waiting):
+            if number in wrong:
+                each.faults.add(f"{each.where}: {_reason(each)}", each.position)
+            elif each.good is not None:
+                each.good()
         self._waiting.clear()
+
+
+def _reason(signed: Signed) -> str:
+    """Why one signature is wrong, in the words of its verifier."""
+    try:
+        signed.verifier.check(signed.message, signed.value)
+    except InvalidSignature as error:
+        return str(error)
+    return f"a signature by {signed.verifier.name} is not in its one canonical form"

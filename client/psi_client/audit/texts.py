@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from psi_client.audit.facts import Faults, Texts
-from psi_client.audit.signatures import SignatureChecks
+from psi_client.audit.signatures import SignatureChecks, Signed
 from psi_core.agreement.agreement import Agreement, Revocation
 from psi_core.errors import InputError, InvalidText, VerificationError
 from psi_core.log.entry import Entry, EntryKind
@@ -86,7 +86,7 @@ class TextReader:
             key = self._keys.get((each.name, each.key_id))
             if key is not None and each.name in parties:
                 verified.add(each.name)
-                self._checks.expect(key, message, each.value, where=where, position=position, faults=faults)
+                self._checks.expect(Signed(key, message, each.value, where, position, faults))
         if kind not in RECORD_KINDS:
             self.found.count += 1
             self.found.unchecked += not signed <= verified

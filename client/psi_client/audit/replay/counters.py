@@ -39,13 +39,14 @@ class Counters:
     def take(self, step: Step) -> None:
         """Look at offers, refusals because of the counter, and gaps."""
         text = step.opened.text if step.opened else None
-        if step.kind is EntryKind.OFFER and isinstance(text, Offer):
-            self._offer(text, step.position)
-        elif isinstance(text, Refuse) and text.rule == "counter" and step.opened:
+        if step.opened is None:
+            if step.kind is EntryKind.GAP:
+                self._gap(step)
+        elif step.kind is EntryKind.OFFER and isinstance(text, Offer):
+            self._offer(text, step.opened.hash.hex(), step.position)
+        elif isinstance(text, Refuse) and text.rule == "counter":
             self._forget_oldest()
             self._refuses[step.opened.hash.hex()] = (text.offer, _proven(text))
-        elif step.kind is EntryKind.GAP:
-            self._gap(step)
 
     def finish(self) -> None:
         """A jump that no gap accounts for hides an offer."""
@@ -53,10 +54,9 @@ class Counters:
             words = f"counter {jump.got} came where {jump.expected} was due, and no gap entry accounts for it"
             self.faults.add(f"entry {jump.position}: {words}", jump.position)
 
-    def _offer(self, offer: Offer, position: int) -> None:
+    def _offer(self, offer: Offer, name: str, position: int) -> None:
         pair = (offer.initiator, offer.responder)
         highest = self._highest.get(pair, 0)
-        name = offer.hash().hex()
         if offer.counter != highest + 1:
             self._jumps[name] = _Jump(position, highest + 1, offer.counter)
         self._forget_oldest()

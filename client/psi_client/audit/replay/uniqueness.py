@@ -20,10 +20,10 @@ class Uniqueness:
     def take(self, step: Step) -> None:
         """Look at offers, acceptances and refusals."""
         text = step.opened.text if step.opened else None
-        if step.kind is EntryKind.OFFER and isinstance(text, Offer):
+        if step.opened and step.kind is EntryKind.OFFER and isinstance(text, Offer):
             session = bytes.fromhex(text.session_id)
             if session in self._offered:
-                self._to_refuse.setdefault(text.hash().hex(), []).append(step.position)
+                self._to_refuse.setdefault(step.opened.hash.hex(), []).append(step.position)
             self._offered.add(session)
         elif isinstance(text, Refuse) and text.offer in self._to_refuse:
             self._to_refuse[text.offer].pop()

@@ -1,0 +1,28 @@
+"""The quick writer of canonical JSON writes what the RFC 8785 library writes, for whatever it is given."""
+
+from __future__ import annotations
+
+import rfc8785
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from psi_core.log import jcs
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+KEYS = st.text(st.characters(max_codepoint=127), max_size=6) | TEXT
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-jcs.MAX_INTEGER, jcs.MAX_INTEGER) | TEXT,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=400)
+@given(VALUES)
+@example("".join(map(chr, range(0x100))))
+@example({"\U0001f600": 1, "\ufb33": 2, "\u20ac": 3})
+@example({"a": [True, False, None, 0, -1, "\u2028\x7f/"], "": {}, "A": []})
+def test_written_as_the_library_does_and_read_back(value: object) -> None:
+    written = jcs.encode(value)
+    assert written == rfc8785.dumps(value)  # type: ignore[arg-type]  # whatever hypothesis draws is JSON
+    assert jcs.decode(written, limit=len(written)) == value
