@@ -14,12 +14,13 @@ from psi_core.kinds.registry import PROFILE
 from psi_core.session.opening import PROTOCOL
 from psi_service.clock import Clock
 from psi_service.doctor.finding import Finding, fault, ok, warning
-from psi_service.doctor.reading import PinnedCards, consortium_key_id, reading
+from psi_service.doctor.pinned_cards import PinnedCards, consortium_key_id
 from psi_service.own_card import read_card
 from psi_service.peers.delivery import Delivery
 from psi_service.peers.open_calls import OpenCalls
 from psi_service.peers.probe import PeerProbe, ProbeResult
 from psi_service.settings import Settings
+from psi_service.store.reading import reading
 from psi_service.version import version
 
 AT_ONCE = 8

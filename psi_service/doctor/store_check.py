@@ -9,12 +9,12 @@ from psi_core.errors import NodeRefusing, StoreError
 from psi_core.log.entry import Entry
 from psi_service.clock import instant
 from psi_service.doctor.finding import Finding, fault, ok, warning
-from psi_service.doctor.reading import reading
 from psi_service.log.head_file import HeadFile
-from psi_service.log.start_rules import check_extends
+from psi_service.log.start_rules import check_extends, check_recovered
 from psi_service.log.stored_tree import check_tree, read_entry
 from psi_service.settings import Settings
 from psi_service.store.migrations import migrations
+from psi_service.store.reading import reading
 
 MAX_BACKWARDS = timedelta(minutes=5)
 JOB_GRACE = timedelta(minutes=10)
@@ -52,6 +52,8 @@ def check_log(settings: Settings, origin: str) -> Finding:
         head = head_file.read()
         with reading(settings.data_dir) as db:
             size = check_tree(db)
+            if "restorations" in db.table_names():
+                check_recovered(db)
             if head is None:
                 return fault(
                     "log", f"The head file {head_file.path} is missing.", "Put it back; nothing is signed."

@@ -3,6 +3,7 @@
 the tree      every entry and node hashes to what was stored
 head file     there, whole, of this log, and a prefix of the database's entries
 peer's copy   a checkpoint that our log key signed is a prefix too
+backup        a log that was restored from one has been recovered
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ def check_start(db: Database, head_file: HeadFile, origin: str) -> Checkpoint:
     Raises NodeRefusing with the reason and what to do.
     """
     size = check_tree(db)
+    check_recovered(db)
     head = head_file.read()
     if head is None and size > 0:
         raise NodeRefusing(
@@ -43,6 +45,16 @@ def check_start(db: Database, head_file: HeadFile, origin: str) -> Checkpoint:
             )
         check_extends(db, head, f"the head file {head_file.path}")
     return checkpoint_of(db, origin, size)
+
+
+def check_recovered(db: Database) -> None:
+    """A log that came from a backup may lack what was signed after it. Raises NodeRefusing until it is recovered."""
+    row = db.conn.execute("SELECT made, size FROM restorations WHERE recovered IS NULL").fetchone()
+    if row is not None:
+        raise NodeRefusing(
+            f"the log was restored from a backup of {row[0]} with {row[1]} entries, and may have gone on after it. "
+            "Nothing is signed until it has been recovered from what the peers keep of it"
+        )
 
 
 def check_extends(db: Database, known: Checkpoint, source: str) -> None:

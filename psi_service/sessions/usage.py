@@ -51,15 +51,23 @@ def spend_counter(db: sqlite_utils.Database, offer: Offer, note: bytes) -> None:
     )
 
 
+def spent(db: sqlite_utils.Database, agreement: bytes, period: int) -> dict[tuple[str, str], int]:
+    """Evaluations by (match key, receiving lab) in one period; what a restore withheld counts too."""
+    rows = db.execute(
+        "SELECT match_key, receiver, sum(evaluations) FROM ("
+        " SELECT match_key, receiver, evaluations FROM debits WHERE agreement = :agreement AND period = :period"
+        " UNION ALL SELECT match_key, receiver, evaluations FROM withheld_budgets"
+        " WHERE agreement = :agreement AND period = :period) GROUP BY 1, 2",
+        {"agreement": agreement, "period": period},
+    )
+    return {(match_key, receiver): evaluations for match_key, receiver, evaluations in rows}
+
+
 def usage(db: sqlite_utils.Database, offer: Offer, own: OwnTerms) -> Usage:
     """The policy's view for one Offer, before that Offer itself is written down."""
     agreement = bytes.fromhex(offer.agreement)
     pair = (offer.initiator, offer.responder)
     state = db.execute("SELECT state FROM agreements WHERE hash = ?", (agreement,)).fetchone()
-    spent = db.execute(
-        "SELECT match_key, receiver, sum(evaluations) FROM debits WHERE agreement = ? AND period = ? GROUP BY 1, 2",
-        (agreement, offer.period),
-    ).fetchall()
     last = db.execute(
         "SELECT max(pre_recorded) FROM sessions WHERE initiator = ? AND responder = ?", pair
     ).fetchone()[0]
@@ -79,7 +87,7 @@ def usage(db: sqlite_utils.Database, offer: Offer, own: OwnTerms) -> Usage:
         own_protocol=PROTOCOL,
         own_profile=own.profile,
         own_key_id=own.key_id,
-        spent={(match_key, receiver): evaluations for match_key, receiver, evaluations in spent},
+        spent=spent(db, agreement, offer.period),
         last_pre_record=moment(last) if last else None,
         late_aborts=late,
         open_sessions=others,
