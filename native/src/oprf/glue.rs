@@ -5,6 +5,7 @@ use pyo3::types::PyBytes;
 
 use super::answer::{self, Answer};
 use super::blinded::Blinded;
+use super::cache::Known;
 use super::fault::OprfFault;
 use super::keys::{self, PublicKey, SecretKey};
 use super::suite::{Encoded, Output};
@@ -216,37 +217,49 @@ pub fn oprf_decode_tags<'py>(
     })
 }
 
-/// For 32-byte items their outputs where known, else zeros, and the places (u32 little-endian) of those that are not.
+fn packed_positions(places: &[u32]) -> Vec<u8> {
+    places.iter().flat_map(|place| place.to_le_bytes()).collect()
+}
+
+/// Four buffers: outputs and tags of items (zeros where unknown), places of the unknown ones, and places of the known
+/// items that are not among them (u32 little-endian).
 #[pyfunction]
 pub fn oprf_recall<'py>(
     py: Python<'py>,
     items: &[u8],
     known_items: &[u8],
     known_outputs: &[u8],
-) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
+    known_tags: &[u8],
+    each: usize,
+) -> PyResult<[Bound<'py, PyBytes>; 4]> {
     let (items, known) = (encoded("items", items)?, encoded("known items", known_items)?);
     let outputs = packed_outputs(known_outputs)?;
-    let (recalled, unknown) = py.detach(|| {
-        cache::check(known, outputs.len())?;
-        let places = cache::places(items, known);
-        let recalled: Vec<Output> = places.iter().map(|at| at.map_or([0; 64], |at| outputs[at])).collect();
-        let missing = (0u32..).zip(&places).filter(|(_, at)| at.is_none());
-        let unknown: Vec<u8> = missing.flat_map(|(place, _)| place.to_le_bytes()).collect();
-        Ok::<_, OprfFault>((recalled, unknown))
-    })?;
-    Ok((PyBytes::new(py, recalled.as_flattened()), PyBytes::new(py, &unknown)))
+    let found =
+        py.detach(|| Ok::<_, OprfFault>(Known::new(known, outputs, known_tags, each)?.recall(items)))?;
+    Ok([
+        PyBytes::new(py, found.outputs.as_flattened()),
+        PyBytes::new(py, &found.tags),
+        PyBytes::new(py, &packed_positions(&found.unknown)),
+        PyBytes::new(py, &packed_positions(&found.gone)),
+    ])
 }
 
-/// Distinct items in ascending order, and their outputs in the same order.
+/// Distinct items in ascending order, and their outputs and tags in the same order.
 #[pyfunction]
 pub fn oprf_arrange<'py>(
     py: Python<'py>,
     items: &[u8],
     outputs: &[u8],
-) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
+    tags: &[u8],
+    each: usize,
+) -> PyResult<[Bound<'py, PyBytes>; 3]> {
     let (items, outputs) = (encoded("items", items)?, packed_outputs(outputs)?);
-    let (items, outputs) = py.detach(|| cache::arranged(items, outputs))?;
-    Ok((PyBytes::new(py, items.as_flattened()), PyBytes::new(py, outputs.as_flattened())))
+    let found = py.detach(|| cache::arranged(items, outputs, tags, each))?;
+    Ok([
+        PyBytes::new(py, found.items.as_flattened()),
+        PyBytes::new(py, found.outputs.as_flattened()),
+        PyBytes::new(py, &found.tags),
+    ])
 }
 
 /// A sorted list without the sorted `removed`, all of which it must hold, and with the sorted `added`.
