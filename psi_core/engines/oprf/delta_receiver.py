@@ -17,7 +17,7 @@ from psi_core import native_core
 from psi_core.engines.interface import Outcome
 from psi_core.engines.oprf.chunks import ChunkHashes, cut
 from psi_core.engines.oprf.delta_lane import DeltaLane
-from psi_core.engines.oprf.generation import OUTPUT_BYTES, Facts, Generation, next_generation, width_of
+from psi_core.engines.oprf.generation import Facts, Generation, next_generation, width_of
 from psi_core.engines.oprf.receiver import SEED_BYTES
 from psi_core.engines.oprf.return_frames import return_frames
 from psi_core.engines.oprf.tag_frames import TagReader
@@ -31,13 +31,13 @@ class DeltaReceiver:
         self._lane = lane
         self._bits = lane.statement.tag_bits
         self._seed = secrets.token_bytes(SEED_BYTES)
-        self._items = b"".join(lane.items)
-        self._outputs, self._new = lane.generation.recall(self._items)
+        self._known = lane.generation.recall(b"".join(lane.items), lane.statement)
+        self._new = self._known.unknown
         if len(self._new) != lane.new:
             raise EngineFault(
                 f"oprf: lane {lane.match_key} has {len(self._new):,} new items, {lane.new:,} stated"
             )
-        self._chunks = cut(len(self._new))
+        self._chunks = cut(lane.new)
         self._blinded: list[native_core.native.OprfBlinded] = []
         self._leaving = TagReader(lane.removed, self._bits)
         self._coming = TagReader(lane.added, self._bits)
@@ -98,25 +98,21 @@ class DeltaReceiver:
             outputs = blinded.finish(public, answer, chunk.binding(lane.ctx))
         except ValueError as fault:
             raise ProtocolFault(f"oprf: the answer to chunk {chunk.number}: {fault}") from None
-        for at, place in enumerate(self._new[chunk.first : chunk.first + chunk.count]):
-            output = outputs[at * OUTPUT_BYTES : (at + 1) * OUTPUT_BYTES]
-            self._outputs[place * OUTPUT_BYTES : (place + 1) * OUTPUT_BYTES] = output
+        self._known.set(self._new[chunk.first : chunk.first + chunk.count], outputs)
         lane.keep_chunk(chunk.number, blinded.elements, answer)
         self.chunk_hashes.add(blinded.elements, answer)
         if self.done and lane.returns:
             yield from self._return()
 
     def _return(self) -> Iterator[bytes]:
-        matched = (
-            bytes(self._outputs[place * OUTPUT_BYTES : (place + 1) * OUTPUT_BYTES])
-            for place in self._matches()
-        )
-        yield from return_frames(native_core.native.oprf_return_values(b"".join(matched), self._lane.ctx))
+        matched = self._known.outputs_of(self._matches())
+        yield from return_frames(native_core.native.oprf_return_values(matched, self._lane.ctx))
 
     def _matches(self) -> list[int]:
-        own = native_core.native.oprf_tags(bytes(self._outputs), self._bits)
-        found = native_core.native.oprf_matches(own, self._tags, width_of(self._lane.statement))
-        return native_core.positions(found)
+        width = width_of(self._lane.statement)
+        return native_core.positions(
+            native_core.native.oprf_matches(bytes(self._known.tags), self._tags, width)
+        )
 
     @property
     def opened(self) -> bool:
@@ -142,4 +138,5 @@ class DeltaReceiver:
         lane = self._lane
         root, size = self.chunk_hashes.root(), len(lane.items)
         facts = Facts(lane.statement, lane.generation.name, root, size, self._tags)
-        return next_generation(facts, self._items, bytes(self._outputs))
+        known = self._known
+        return next_generation(facts, known.items, bytes(known.outputs), bytes(known.tags))

@@ -8,7 +8,7 @@ from psi_core import native_core
 from psi_core.engines.interface import Outcome
 from psi_core.engines.oprf.chunks import Chunk, ChunkHashes, cut
 from psi_core.engines.oprf.delta_lane import DeltaLane
-from psi_core.engines.oprf.generation import OUTPUT_BYTES, Facts, Generation, next_generation, width_of
+from psi_core.engines.oprf.generation import Facts, Generation, next_generation, width_of
 from psi_core.engines.oprf.key import EpochKey
 from psi_core.engines.oprf.return_frames import RETURN_BYTES, ReturnReader
 from psi_core.engines.oprf.tag_frames import encode_frames
@@ -22,11 +22,10 @@ class DeltaSender:
         self._lane = lane
         self._secret = key.secret
         self._width = width_of(lane.statement)
-        self._items = b"".join(lane.items)
-        self._outputs, self._new = lane.generation.recall(self._items)
-        if len(self._new) != lane.added:
+        self._known = lane.generation.recall(b"".join(lane.items), lane.statement)
+        if len(self._known.unknown) != lane.added:
             raise EngineFault(
-                f"oprf: lane {lane.match_key} adds {len(self._new):,} tags, {lane.added:,} stated"
+                f"oprf: lane {lane.match_key} adds {len(self._known.unknown):,} tags, {lane.added:,} stated"
             )
         self._chunks = cut(lane.new)
         self._blinded: list[bytes] = []
@@ -44,44 +43,22 @@ class DeltaSender:
         return self._send_changes()
 
     def _send_changes(self) -> Iterator[bytes]:
-        bits = self._lane.statement.tag_bits
-        for chunk in cut(len(self._new)):
-            places = self._new[chunk.first : chunk.first + chunk.count]
-            outputs = native_core.native.oprf_evaluate(
-                self._secret, b"".join(self._lane.items[place] for place in places)
-            )
-            for at, place in enumerate(places):
-                output = outputs[at * OUTPUT_BYTES : (at + 1) * OUTPUT_BYTES]
-                self._outputs[place * OUTPUT_BYTES : (place + 1) * OUTPUT_BYTES] = output
-        added = (bytes(self._outputs[at * OUTPUT_BYTES : (at + 1) * OUTPUT_BYTES]) for at in self._new)
-        coming = self._sorted_tags(b"".join(added))
-        leaving = self._sorted_tags(self._left(), self._lane.generation.orphans)
-        if len(leaving) != self._lane.removed * self._width:
-            raise EngineFault(f"oprf: lane {self._lane.match_key} removes another number of tags than stated")
+        lane, known, native = self._lane, self._known, native_core.native
+        for chunk in cut(len(known.unknown)):
+            places = known.unknown[chunk.first : chunk.first + chunk.count]
+            items = b"".join(lane.items[place] for place in places)
+            known.set(places, native.oprf_evaluate(self._secret, items))
+        coming = native.oprf_sort(known.tags_of(known.unknown), self._width)
+        left = lane.generation.tags_of(known.gone, lane.statement) + lane.generation.orphans
+        leaving = native.oprf_sort(left, self._width)
+        if len(leaving) != lane.removed * self._width:
+            raise EngineFault(f"oprf: lane {lane.match_key} removes another number of tags than stated")
         try:
-            self._tags = native_core.native.oprf_change(
-                self._lane.generation.tags, leaving, coming, self._width
-            )
+            self._tags = native.oprf_change(lane.generation.tags, leaving, coming, self._width)
         except ValueError as fault:
             raise EngineFault(f"oprf: the cached generation is damaged: {fault}. Run in full.") from None
-        yield from encode_frames(leaving, bits)
-        yield from encode_frames(coming, bits)
-
-    def _left(self) -> bytes:
-        """Outputs of the generation's items that are no longer ours."""
-        before = self._lane.generation
-        _, gone = native_core.native.oprf_recall(before.items, *self._current())
-        outputs = before.outputs
-        return b"".join(
-            outputs[at * OUTPUT_BYTES : (at + 1) * OUTPUT_BYTES] for at in native_core.positions(gone)
-        )
-
-    def _current(self) -> tuple[bytes, bytes]:
-        return native_core.native.oprf_arrange(self._items, bytes(self._outputs))
-
-    def _sorted_tags(self, outputs: bytes, more: bytes = b"") -> bytes:
-        tags = native_core.native.oprf_tags(outputs, self._lane.statement.tag_bits)
-        return native_core.native.oprf_sort(tags + more, self._width)
+        yield from encode_frames(leaving, lane.statement.tag_bits)
+        yield from encode_frames(coming, lane.statement.tag_bits)
 
     def receive(self, frame: bytes) -> Iterator[bytes]:
         """Take a blinded chunk, or return values once the answers were sent; nothing is answered before the barrier."""
@@ -137,7 +114,7 @@ class DeltaSender:
         """With direction `both`: positions of its items whose return values came back, and their number."""
         if not self.learns or not self.done:
             raise EngineFault("oprf: a sender's result was asked for before every return value arrived")
-        own = native_core.native.oprf_return_values(bytes(self._outputs), self._lane.ctx)
+        own = native_core.native.oprf_return_values(bytes(self._known.outputs), self._lane.ctx)
         found = native_core.native.oprf_matches(own, self._theirs.values(), RETURN_BYTES)
         positions = tuple(native_core.positions(found))
         return Outcome(positions, len(positions))
@@ -150,4 +127,5 @@ class DeltaSender:
         facts = Facts(
             lane.statement, lane.generation.name, self.chunk_hashes.root(), lane.peer_size, self._tags
         )
-        return next_generation(facts, self._items, bytes(self._outputs))
+        known = self._known
+        return next_generation(facts, known.items, bytes(known.outputs), bytes(known.tags))

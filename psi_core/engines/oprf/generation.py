@@ -12,7 +12,7 @@ either side sees bucketed numbers of changes. SECURITY.md says so.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from psi_core import native_core
@@ -34,11 +34,46 @@ class GenerationName:
     hash: bytes
 
 
+@dataclass(repr=False)
+class Recalled:
+    """Packed items with what is known of them: outputs and tags, zeros until they are set.
+
+    unknown: places of the items that have to be evaluated; gone: places, in the generation, of items that left.
+    """
+
+    items: bytes
+    outputs: bytearray
+    tags: bytearray
+    unknown: list[int]
+    gone: list[int]
+    bits: int
+
+    def set(self, places: Sequence[int], outputs: bytes) -> None:
+        """Take the outputs of the items at these places, 64 bytes each."""
+        width, tags = tag_bytes(self.bits), native_core.native.oprf_tags(outputs, self.bits)
+        for at, place in enumerate(places):
+            self.outputs[place * OUTPUT_BYTES : (place + 1) * OUTPUT_BYTES] = outputs[
+                at * OUTPUT_BYTES : (at + 1) * OUTPUT_BYTES
+            ]
+            self.tags[place * width : (place + 1) * width] = tags[at * width : (at + 1) * width]
+
+    def outputs_of(self, places: Iterable[int]) -> bytes:
+        """Outputs of the items at these places, packed."""
+        return b"".join(
+            bytes(self.outputs[place * OUTPUT_BYTES : (place + 1) * OUTPUT_BYTES]) for place in places
+        )
+
+    def tags_of(self, places: Iterable[int]) -> bytes:
+        """Tags of the items at these places, packed."""
+        width = tag_bytes(self.bits)
+        return b"".join(bytes(self.tags[place * width : (place + 1) * width]) for place in places)
+
+
 @dataclass(frozen=True)
 class Generation:
     """One side's state after a run. Secret: outputs would open labels. Kept sealed, checked by `name` when read.
 
-    items, outputs: own items (32 bytes each, ascending) and F of each (64 bytes), packed.
+    items, outputs, own_tags: own items (32 bytes each, ascending), F of each (64 bytes) and its tag, packed.
     tags: the sender's tags, sorted and packed; both sides hold the same.
     orphans: at the sender, tags of items erased since: they still have to leave the peer's list.
     """
@@ -46,19 +81,35 @@ class Generation:
     name: GenerationName
     items: bytes = field(repr=False)
     outputs: bytes = field(repr=False)
+    own_tags: bytes = field(repr=False)
     tags: bytes = field(repr=False)
     orphans: bytes = field(default=b"", repr=False)
 
-    def recall(self, items: bytes) -> tuple[bytearray, list[int]]:
-        """Outputs of packed items, zeros where unknown, and the places of the unknown ones.
+    def recall(self, items: bytes, statement: KeyStatement) -> Recalled:
+        """What is known of packed items.
 
         Raises EngineFault when this state was not made by `next_generation`: a cache is discarded then.
         """
         try:
-            outputs, unknown = native_core.native.oprf_recall(items, self.items, self.outputs)
+            found = native_core.native.oprf_recall(
+                items, self.items, self.outputs, self.own_tags, width_of(statement)
+            )
         except ValueError as fault:
             raise EngineFault(f"oprf: the cached generation is damaged: {fault}. Run in full.") from None
-        return bytearray(outputs), native_core.positions(unknown)
+        outputs, tags, unknown, gone = found
+        return Recalled(
+            items,
+            bytearray(outputs),
+            bytearray(tags),
+            native_core.positions(unknown),
+            native_core.positions(gone),
+            statement.tag_bits,
+        )
+
+    def tags_of(self, places: Iterable[int], statement: KeyStatement) -> bytes:
+        """Tags of the items at these places of `items`, packed."""
+        width = width_of(statement)
+        return b"".join(self.own_tags[at * width : (at + 1) * width] for at in places)
 
     def without(self, erased: Collection[bytes], statement: KeyStatement, *, sends: bool) -> Generation:
         """The same generation without erased or expired items: their outputs are gone, its name stays.
@@ -68,13 +119,13 @@ class Generation:
         gone = frozenset(erased)
         items, outputs = native_core.cut(self.items), native_core.cut(self.outputs, OUTPUT_BYTES)
         kept = [at for at, item in enumerate(items) if item not in gone]
-        lost = b"".join(outputs[at] for at, item in enumerate(items) if item in gone)
-        tags = native_core.native.oprf_tags(lost, statement.tag_bits) if sends else b""
+        lost = (at for at, item in enumerate(items) if item in gone)
         return replace(
             self,
             items=b"".join(items[at] for at in kept),
             outputs=b"".join(outputs[at] for at in kept),
-            orphans=self.orphans + tags,
+            own_tags=self.tags_of(kept, statement),
+            orphans=self.orphans + (self.tags_of(lost, statement) if sends else b""),
         )
 
 
@@ -106,13 +157,14 @@ class Facts:
         return GenerationName(number + 1, hashlib.sha256(text).digest())
 
 
-def next_generation(facts: Facts, items: bytes, outputs: bytes) -> Generation:
-    """One side's state after a run, from its packed items and their outputs, in any order."""
+def next_generation(facts: Facts, items: bytes, outputs: bytes, own_tags: bytes) -> Generation:
+    """One side's state after a run, from its packed items with their outputs and tags, in any order."""
+    width = width_of(facts.statement)
     try:
-        items, outputs = native_core.native.oprf_arrange(items, outputs)
+        items, outputs, own_tags = native_core.native.oprf_arrange(items, outputs, own_tags, width)
     except ValueError as fault:
         raise EngineFault(f"oprf: {fault}") from None
-    return Generation(facts.name(), items, outputs, facts.tags)
+    return Generation(facts.name(), items, outputs, own_tags, facts.tags)
 
 
 def common(own: Sequence[GenerationName], shown: Sequence[GenerationName]) -> GenerationName | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from psi_core import native_core
 from psi_core.engines.interface import ITEM_BYTES, LaneContext
 from psi_core.engines.oprf.key import EpochKey, KeyStatement
 from psi_core.errors import EngineFault, InvalidProof
@@ -75,8 +76,11 @@ class OprfLane(LaneContext):
 
     def check(self) -> None:
         """Raise EngineFault when the lane is not as `LaneContext` and this class promise."""
-        if any(len(item) != ITEM_BYTES for item in self.items) or len(set(self.items)) != len(self.items):
-            raise EngineFault(f"oprf: lane {self.match_key} has items that are not distinct or not 32 bytes")
+        if set(map(len, self.items)) != {ITEM_BYTES}:
+            raise EngineFault(f"oprf: lane {self.match_key} has items that are not 32 bytes")
+        packed = b"".join(self.items)
+        if len(native_core.native.sort_unique(packed)) != len(packed):
+            raise EngineFault(f"oprf: lane {self.match_key} has items that are not distinct")
         if len(self.ctx) != CTX_BYTES:
             raise EngineFault(f"oprf: lane {self.match_key} has a ctx of other than {CTX_BYTES} bytes")
         if self.statement.match_key != self.match_key:

@@ -120,4 +120,4 @@ class OprfReceiver:
             raise EngineFault("oprf: the run is not over, or was not asked to keep its outputs")
         lane, theirs = self._lane, self._theirs.tags()
         facts = Facts(lane.statement, None, self.chunk_hashes.root(), len(lane.items), theirs)
-        return next_generation(facts, b"".join(lane.items), b"".join(self._outputs))
+        return next_generation(facts, b"".join(lane.items), b"".join(self._outputs), b"".join(self._tags))

@@ -135,4 +135,4 @@ class OprfSender:
             raise EngineFault("oprf: the run is not over, or was not asked to keep its outputs")
         lane = self._lane
         facts = Facts(lane.statement, None, self.chunk_hashes.root(), lane.peer_size, self._sorted())
-        return next_generation(facts, b"".join(lane.items), b"".join(self._outputs))
+        return next_generation(facts, b"".join(lane.items), b"".join(self._outputs), b"".join(self._tags))
