@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import SystemRandom
 
+import structlog
 from psi_client.channel import TlsIdentity
 from psi_client.worker_pool import WorkerPool
 
@@ -70,6 +71,8 @@ from psi_service.store.database import Store
 from psi_service.tokens import Tokens
 from psi_service.version import version
 from psi_service.witness_rounds import WitnessRounds
+
+log = structlog.get_logger()
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _MIB = 1 << 20
@@ -272,7 +275,10 @@ class Node:
 
     async def _begin_work(self, questions: FirstQuestions) -> None:
         """Jobs begin when every peer has been asked: a log that was set back must not start sessions."""
-        await questions.ask()
+        try:
+            await questions.ask()
+        except Exception:
+            log.exception("peers were not asked at start")
         await self._jobs.scheduler.start()
 
     async def _open_admin_port(self, port: AdminPort) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -85,14 +84,6 @@ def every(db: Database) -> list[JobRow]:
     return [_read(row) for row in list(db.query("SELECT * FROM jobs ORDER BY id"))]
 
 
-def due_before(db: Database, now: datetime) -> list[int]:
-    """Numbers of the jobs whose due time has come."""
-    rows: Iterable[tuple[int]] = db.execute(
-        "SELECT id FROM jobs WHERE next_due <= ? ORDER BY id", (instant(now),)
-    ).fetchall()
-    return [number for (number,) in rows]
-
-
 def pause(db: Database, number: int, now: str) -> None:
     """Take its next due time away."""
     db.execute("UPDATE jobs SET paused = ?, next_due = NULL WHERE id = ?", (now, number))
@@ -101,6 +92,13 @@ def pause(db: Database, number: int, now: str) -> None:
 def resume(db: Database, number: int, next_due: datetime) -> None:
     """Give it a due time again; those in between are no misfires."""
     db.execute("UPDATE jobs SET paused = NULL, next_due = ? WHERE id = ?", (instant(next_due), number))
+
+
+def move(db: Database, job: JobRow, due: datetime) -> None:
+    """Give it another due time, unless it has one already that `job` does not know."""
+    db.execute(
+        "UPDATE jobs SET next_due = ? WHERE id = ? AND next_due = ?", (instant(due), job.id, job.next_due)
+    )
 
 
 def remove(db: Database, number: int) -> None:

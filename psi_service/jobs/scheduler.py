@@ -11,8 +11,9 @@ begun again at the next start.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -34,6 +35,8 @@ from psi_service.store.database import Store
 
 GRACE = timedelta(seconds=60)
 """A due time that is claimed later than this was missed."""
+CLOCK_STEP = timedelta(hours=1)
+"""A clock that was set back by less makes nothing due again."""
 
 Tell = Callable[[OnNew, News], Awaitable[str]]
 """Tells somebody; returns TOLD, or in words why not."""
@@ -71,6 +74,7 @@ class JobScheduler:
                 self._alarms.set(job.id, job.due)
                 if job.id in broken_off:
                     await self._again(job, broken_off[job.id])
+        await self.look()
 
     async def stop(self) -> None:
         """No alarm rings any more; runs are broken off. Their rows say so at the next start."""
@@ -100,9 +104,20 @@ class JobScheduler:
             await asyncio.wait([task])
 
     async def look(self) -> None:
-        """Ring for every job whose time has come."""
-        for number in await self._store.query(lambda db: rows.due_before(db, self._clock())):
-            await self.ring(number)
+        """Ring for every job whose time has come, and mend due times that a wrong clock has left far ahead."""
+        try:
+            jobs = await self._store.query(rows.every)
+            now = self._clock()
+            for job, due in await asyncio.to_thread(lambda: list(_too_far(jobs, now))):
+                log.warning("the clock was set back", job=job.id, was_due=job.next_due, due=instant(due))
+                await self._store.transaction(partial(rows.move, job=job, due=due))
+                self.set_alarm(job.id, due)
+        except PsiError as fault:
+            log.warning("jobs not looked at", code=fault.code, reason=fault.message)
+            return
+        for job in jobs:
+            if job.due is not None and job.due <= now:
+                await self.ring(job.id)
 
     async def ring(self, number: int) -> None:
         """Claim what is due of a job, and begin its run. Nothing happens when nothing is due."""
@@ -240,6 +255,15 @@ class JobScheduler:
         if told != TOLD:
             log.warning("nobody was told", job=job.id, reason=told)
         await self._store.transaction(lambda db: run_rows.note_told(db, run, told))
+
+
+def _too_far(jobs: Iterable[JobRow], now: datetime) -> Iterator[tuple[JobRow, datetime]]:
+    """Jobs that are due later than their schedule allows, and when they should be."""
+    for job in jobs:
+        if job.due is not None and job.due > now:
+            latest = Schedule(job.cron, job.zone).next_after(now + CLOCK_STEP)
+            if job.due > latest:
+                yield job, latest
 
 
 def _newest(db: Database, job: JobRow) -> JobRow:

@@ -227,6 +227,29 @@ async def test_the_look_finds_what_no_alarm_rang_for(node: JobNode) -> None:
     assert node.alarms.due == {job: START + timedelta(hours=2)}
 
 
+async def test_a_clock_that_was_a_year_ahead_does_not_silence_a_job_for_a_year(node: JobNode) -> None:
+    job = await node.add(HOURLY)
+    right = node.world.now
+    node.world.now += timedelta(days=365)
+    await node.scheduler.ring(job)
+    await node.world.forward(minutes=1)
+    node.world.now = right
+    await node.alarms.look()
+    assert node.column("next_due", job) == "2026-11-24T11:00:00Z"
+    assert node.alarms.due == {job: START + timedelta(hours=2)}
+    await node.down()
+    await node.up()
+    assert node.alarms.due == {job: START + timedelta(hours=2)}
+
+
+async def test_a_clock_that_was_set_back_a_little_makes_nothing_due_again(node: JobNode) -> None:
+    job = await node.add(HOURLY)
+    await node.world.forward(hours=1, minutes=1)
+    node.world.now -= timedelta(minutes=30)
+    await node.alarms.look()
+    assert node.column("next_due", job) == "2026-11-24T11:00:00Z"
+
+
 async def test_an_alarm_that_rings_early_or_twice_begins_nothing(node: JobNode) -> None:
     job = await node.add(HOURLY)
     await node.scheduler.ring(job)
