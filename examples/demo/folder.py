@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import os
+import random
 import shutil
 import socket
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from examples.demo.failure import DemoError
@@ -36,9 +37,15 @@ def fresh_folder(folder: Path, parts: Sequence[str]) -> Iterator[None]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Different ports of 127.0.0.1 on which nothing listens just now."""
+    """Different ports of 127.0.0.1 that nobody uses now.
+
+    They lie below those that the kernel hands to outgoing connections, so that none is taken before it is used.
+    """
     with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [int(each.getsockname()[1]) for each in sockets]
+        found: list[int] = []
+        while len(found) < count:
+            port = random.randrange(20_000, 32_000)
+            with suppress(OSError):
+                stack.enter_context(socket.create_server(("127.0.0.1", port)))
+                found.append(port)
+        return found
