@@ -7,8 +7,9 @@ rows.py, which says why. Both give the same Row, which a test holds them to.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from operator import itemgetter
+from typing import Any
 
 from psi_core.errors import InputError
 from psi_core.kinds.canonical import resolved
@@ -19,8 +20,9 @@ from psi_service.imports.columns import ACTOR, ATTRIBUTES, KIND, VALUE, CsvLayou
 from psi_service.imports.rows import Row
 
 _REMEMBERED = 20_000
-_attribute = lru_cache(_REMEMBERED)(read_attribute)
 _reference = lru_cache(_REMEMBERED)(clean_reference)
+# Dates, markings and labels come again and again.
+_ATTRIBUTES = tuple(lru_cache(_REMEMBERED)(partial(read_attribute, field)) for field in ATTRIBUTES)
 
 
 class QuickRows:
@@ -37,10 +39,9 @@ class QuickRows:
             for index, _, target in layout.columns
             if target not in {ACTOR, KIND, VALUE, *ATTRIBUTES}
         ]
-        named = [(field, places[field]) for field in ATTRIBUTES if field in places]
-        self._fields = tuple(field for field, _ in named)
+        named = [(place, places[field]) for place, field in enumerate(ATTRIBUTES) if field in places]
+        self._named = tuple((place, _ATTRIBUTES[place]) for place, _ in named)
         self._cells = _getter([index for _, index in named])
-        self._attributes = lru_cache(_REMEMBERED)(self._read_attributes)
 
     def read(self, fields: list[str]) -> Row | None:
         """The row, or None when `read_row` must look at it. The text must hold nothing unreadable."""
@@ -62,9 +63,11 @@ class QuickRows:
             return None
         return Row(actor, values, attributes) if values else None
 
-    def _read_attributes(self, texts: tuple[str, ...]) -> Attributes:
-        read = {field: _attribute(field, text) for field, text in zip(self._fields, texts, strict=True)}
-        attributes = Attributes(**read)  # type: ignore[arg-type] # each reader returns its field's type
+    def _attributes(self, texts: tuple[str, ...]) -> Attributes:
+        read: list[Any] = [None] * len(ATTRIBUTES)
+        for (place, reader), text in zip(self._named, texts, strict=True):
+            read[place] = reader(text)
+        attributes = Attributes._make(read)
         check_order(attributes)
         return attributes
 

@@ -32,18 +32,11 @@ CELLS: Mapping[str, list[str]] = {
     "tlp": ["", "TLP:RED", "white"],
     "label": ["", "ring", "a\x00b", "y" * 201],
     "expires_at": ["", "2027-01-01"],
+    "email": ["a@example.com", "", " ", "B@example.com", "nonsense"],
+    "ip": ["192.0.2.7", "", "2001:db8::1", "::ffff:192.0.2.7", "nonsense"],
+    "phone": ["+491712345678", "", "030 1234567", "nonsense"],
 }
 WIDE = {"mail": "email", "mail2": "email", "addr": "ip", "tel": "phone"}
-WIDE_CELLS = [
-    "",
-    " ",
-    "a@example.com",
-    "B@example.com",
-    "192.0.2.7",
-    "+491712345678",
-    "030 1234567",
-    "nonsense",
-]
 
 LAYOUTS = {
     "long": CsvLayout.of(FIELDS, ColumnMap.of({})),
@@ -58,7 +51,7 @@ def records(draw: st.DrawFn, layout: CsvLayout) -> list[str]:
     fields = ["?"] * layout.width
     for index, _, target in layout.columns:
         # Mostly what is good, which stands first, or hardly any record would be.
-        cells = CELLS.get(target, WIDE_CELLS)
+        cells = CELLS[target]
         fields[index] = draw(st.sampled_from(cells[:2]) | st.sampled_from(cells))
     return draw(st.sampled_from([fields, fields, fields, fields[:-1], [*fields, ""]]))
 
