@@ -38,6 +38,21 @@ def leaf_hashes(rows: Sequence[bytes]) -> list[bytes]:
     return native_core.cut(native_core.native.leaf_hashes(*native_core.packed(rows)))
 
 
+def subtrees(leaf_hashes: Sequence[bytes]) -> list[bytes]:
+    """Return the hashes of every complete subtree over n leaf hashes, packed: level k holds n >> k, level 0 the leaves.
+
+    Right for leaves from the beginning of a tree, or from any multiple of a power of two that is n or more.
+    """
+    found = [b"".join(leaf_hashes)]
+    if native_core.native is not None:
+        return found + native_core.native.levels(found[0])
+    level = list(leaf_hashes)
+    while len(level) > 1:
+        level = [node_hash(left, right) for left, right in zip(level[::2], level[1::2], strict=False)]
+        found.append(b"".join(level))
+    return found
+
+
 def node_hash(left: bytes, right: bytes) -> bytes:
     """Return SHA-256(0x01 || left || right), 32 bytes."""
     return hashlib.sha256(b"\x01" + left + right).digest()

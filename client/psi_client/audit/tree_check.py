@@ -19,27 +19,48 @@ class TreeCheck:
     def __init__(self, folder: LogFolder) -> None:
         self._folder = folder
         self._levels: list[bytearray] = []
+        self._waiting: list[bytes] = []
         self.size = 0
         self.altered = Faults()
         self.tiles = Faults()
 
     def append(self, entry: bytes) -> None:
-        """Take the next entry."""
-        for level, position, value in tree.appended(self.size, tree.leaf_hash(entry), self._read):
-            if level == len(self._levels):
-                self._levels.append(bytearray())
-            self._levels[level] += value
-            if level % TILE_HEIGHT == 0 and position % TILE_WIDTH == TILE_WIDTH - 1:
-                self._compare(level // TILE_HEIGHT, position // TILE_WIDTH, TILE_WIDTH)
+        """Take the next entry; it is hashed with its tile's others."""
+        self._waiting.append(entry)
         self.size += 1
+        if len(self._waiting) == TILE_WIDTH:
+            self._hash_waiting()
+            self._grow()
 
     def finish(self) -> bytes:
-        """Check the partial tiles of this size; returns the root over all entries taken, 32 bytes."""
+        """Check the partial tiles of this size; returns the root over all entries taken, 32 bytes. The last call."""
+        self._hash_waiting()
         for level in range(levels_of(self.size)):
             index, width = divmod(self.size >> (TILE_HEIGHT * level), TILE_WIDTH)
             if width:
                 self._compare(level, index, width)
         return self.root_at(self.size)
+
+    def _hash_waiting(self) -> None:
+        """The subtrees inside one tile."""
+        for level, hashes in enumerate(tree.subtrees(tree.leaf_hashes(self._waiting))):
+            self._add(level, hashes)
+        self._waiting.clear()
+
+    def _grow(self) -> None:
+        """The subtrees that the newest whole tile completes, and the tiles that these fill."""
+        level, position = TILE_HEIGHT, self.size // TILE_WIDTH - 1
+        self._compare(0, position, TILE_WIDTH)
+        while position % 2:
+            self._add(level + 1, tree.node_hash(self._read(level, position - 1), self._read(level, position)))
+            level, position = level + 1, position // 2
+            if level % TILE_HEIGHT == 0 and position % TILE_WIDTH == TILE_WIDTH - 1:
+                self._compare(level // TILE_HEIGHT, position // TILE_WIDTH, TILE_WIDTH)
+
+    def _add(self, level: int, hashes: bytes) -> None:
+        if level == len(self._levels):
+            self._levels.append(bytearray())
+        self._levels[level] += hashes
 
     def root_at(self, size: int) -> bytes:
         """The root of the first `size` entries, 32 bytes; `size` is at most that of the entries taken."""

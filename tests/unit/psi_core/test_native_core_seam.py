@@ -15,7 +15,7 @@ from psi_core import native_core
 from psi_core.errors import InputError
 from psi_core.kinds.fingerprint import fingerprint, fingerprints
 from psi_core.log.key import COSIGNATURE, Signer, wrong_signatures
-from psi_core.log.tree import EMPTY_ROOT, leaf_hash, leaf_hashes, node_hash, root_of
+from psi_core.log.tree import EMPTY_ROOT, leaf_hash, leaf_hashes, node_hash, root_of, subtrees
 from psi_core.session.items import domain, item, items_of
 from psi_core.session.snapshot import freeze
 
@@ -65,6 +65,17 @@ def test_roots(size: int) -> None:
 
     leaves = [leaf_hash(bytes([number])) for number in range(size)]
     assert root_of(leaves) == definition(leaves)
+
+
+@pytest.mark.parametrize("size", range(20))
+def test_subtrees(size: int) -> None:
+    leaves = [leaf_hash(bytes([number])) for number in range(size)]
+    found = subtrees(leaves)
+    assert found[0] == b"".join(leaves)
+    assert len(found) == max(size.bit_length(), 1)
+    for level, hashes in enumerate(found):
+        whole = [leaves[at : at + (1 << level)] for at in range(0, (size >> level) << level, 1 << level)]
+        assert hashes == b"".join(root_of(each) for each in whole)
 
 
 @given(st.lists(MEMBER, unique_by=lambda member: member[:2]))
