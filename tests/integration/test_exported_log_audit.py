@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from psi_client.audit import Auditor, State, read_keys
 
+from psi_core import native_core
 from psi_core.errors import VerificationError
 from psi_core.log.entry import EntryKind
 from psi_core.log.key import Signer
@@ -48,7 +49,16 @@ async def test_export_of_a_node_is_proven_and_a_changed_byte_is_not(tmp_path: Pa
         changed.check()
 
 
-async def test_sessions_of_two_nodes_are_proven_with_both_logs(tmp_path: Path) -> None:
+ENGINES = [
+    "openmined",
+    pytest.param(
+        "oprf", marks=pytest.mark.skipif(not native_core.available(), reason="needs the native core")
+    ),
+]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+async def test_sessions_of_two_nodes_are_proven_with_both_logs(tmp_path: Path, engine: str) -> None:
     """Everything that real nodes log of sessions in both orders, directions and ends satisfies every claim."""
     a, b, terms = await two_labs(tmp_path)
     note = terms.signed(a.keys.document, b.keys.document).decode()
@@ -61,19 +71,23 @@ async def test_sessions_of_two_nodes_are_proven_with_both_logs(tmp_path: Path) -
     b.suspects({"two": {"email": ["ada@example.org", "bob@example.org"]}})
     for direction in ("both", "initiator", "responder"):
         for initiator, responder in ((a, b), (b, a)):
-            assert (await run(initiator, responder, terms, direction=direction)).state == "complete"
+            assert (
+                await run(initiator, responder, terms, direction=direction, engine=engine)
+            ).state == "complete"
     b.consortium = replace(b.consortium, key_id="0" * 16)
-    assert (await run(a, b, terms)).state == "refused"
+    assert (await run(a, b, terms, engine=engine)).state == "refused"
     b.consortium = a.consortium
     a.cut_at = Phase.COMPLETING
-    assert (await run(a, b, terms)).state != "complete"
-    assert (await run(a, b, terms)).state == "complete"
+    assert (await run(a, b, terms, engine=engine)).state != "complete"
+    assert (await run(a, b, terms, engine=engine)).state == "complete"
     folders, keys = [tmp_path / "export-a", tmp_path / "export-b"], []
     for lab, folder in zip((a, b), folders, strict=True):
         await export_log(lab.store, lab.log, folder)
         keys += [lab.card.log_verifier, lab.card.document_verifier, lab.card.cosigner_verifier]
         await lab.stop()
     report = Auditor(keys).verify(folders)
+    shown = [claim for claim in report.claims if claim.name == "one committed key an epoch"]
+    assert all(claim.words.startswith("0 lanes") is (engine != "oprf") for claim in shown)
     sealed = {"result sizes consistent"}
     unproven = {claim.name: claim.words for claim in report.claims if claim.state is not State.PROVEN}
     assert unproven.keys() == {"append-only since the last audit"} | sealed, unproven

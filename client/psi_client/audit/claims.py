@@ -25,6 +25,7 @@ ONE_LOG: Mapping[str, Callable[[LogFacts], Finding]] = {
     "budgets kept": sessions_of_log.budgets_kept,
     "intervals kept": sessions_of_log.pace_kept,
     "sets committed before their session": sessions_of_log.committed_before,
+    "one committed key an epoch": sessions_of_log.one_key,
     "receivers announced before the record": sessions_of_log.announced_before,
     "records follow from their offers": sessions_of_log.records_follow,
     "result sizes consistent": sessions_of_log.results_consistent,

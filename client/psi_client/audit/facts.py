@@ -97,7 +97,8 @@ class Replayed:
     """What the replay of the sessions found, by topic (see replay/books.py).
 
     `sessions` were accepted by this lab, under the agreements in entries `cited`; `counted` records state counts,
-    `sealed` ones commitments; `left_out` sessions were too many open at once.
+    `sealed` ones commitments; `left_out` sessions were too many open at once. `keys_shown` lanes of `oprf` show a
+    key, of which `keys_unchecked` could not be checked without the native core.
     """
 
     faults: Mapping[str, Faults]
@@ -106,6 +107,8 @@ class Replayed:
     counted: int
     sealed: int
     left_out: int
+    keys_shown: int = 0
+    keys_unchecked: int = 0
 
 
 NOTHING_REPLAYED = Replayed({}, 0, (), 0, 0, 0)

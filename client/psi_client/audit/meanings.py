@@ -29,6 +29,8 @@ MEANINGS: Mapping[str, str] = {
     "intervals kept": "Sessions were no closer together, and broke off no more often, than the agreement allows.",
     "sets committed before their session": "This lab had fixed its list before the session began. The log shows "
     "the seal of the list, never the list.",
+    "one committed key an epoch": "A lab that answers queries under the engine oprf fixed one key beforehand and "
+    "used it for all of them, so it cannot answer the same question in two ways.",
     "receivers announced before the record": "Each lab that was to learn something had said so, signed, before.",
     "records follow from their offers": "The record repeats what was offered and accepted, and adds only the "
     "outcome.",

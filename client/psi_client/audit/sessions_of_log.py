@@ -84,6 +84,16 @@ def committed_before(facts: LogFacts) -> Finding:
     return _replayed(facts, "commitments", words)
 
 
+def one_key(facts: LogFacts) -> Finding:
+    """Each epoch of engine `oprf` has one key, committed in its holder's log before the session that shows it."""
+    shown, unchecked = facts.replayed.keys_shown, facts.replayed.keys_unchecked
+    finding = _replayed(facts, "keys", f"{shown:,} lanes of oprf show a key that is committed, one an epoch")
+    if finding.state is State.PROVEN and unchecked:
+        words = f"{unchecked:,} of {shown:,} keys: checking them needs the native core (make)"
+        return Finding(State.NOT_PROVABLE, words)
+    return finding
+
+
 def announced_before(facts: LogFacts) -> Finding:
     """Every receiver's pre-record stands before the record of its session."""
     return _replayed(facts, "barrier", "every receiver announced itself before the record")

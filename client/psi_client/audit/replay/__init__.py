@@ -7,6 +7,7 @@ books.py      hands every step to each topic:
   chain.py        each offer continues from the last record
   commitments.py  sets committed before their session
   terms.py        the node's own policy: agreement, budgets, pace
+  epoch_keys.py   one committed key for every query of an epoch (oprf)
   barrier.py      receivers announced before the record
   outcomes.py     records that follow from their offers; results no larger than the sets
 """

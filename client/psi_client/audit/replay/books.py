@@ -8,6 +8,7 @@ from psi_client.audit.replay.case import Cases, Topic
 from psi_client.audit.replay.chain import Chain
 from psi_client.audit.replay.commitments import Commitments
 from psi_client.audit.replay.counters import Counters
+from psi_client.audit.replay.epoch_keys import EpochKeys
 from psi_client.audit.replay.outcomes import Following, Results
 from psi_client.audit.replay.terms import Terms
 from psi_client.audit.replay.uniqueness import Uniqueness
@@ -22,6 +23,7 @@ class Books:
         self._cases = Cases()
         self._terms = Terms(own_lab)
         self._results = Results()
+        self._keys = EpochKeys()
         # The barrier notes pre-records in the case, the terms ask whether one was noted: so they come first.
         self._topics: dict[str, Topic] = {
             "terms": self._terms,
@@ -29,6 +31,7 @@ class Books:
             "counters": Counters(own_lab),
             "chain": Chain(),
             "commitments": Commitments(own_lab),
+            "keys": self._keys,
             "barrier": Barrier(),
             "following": Following(),
             "results": self._results,
@@ -53,4 +56,6 @@ class Books:
             counted=self._results.counted,
             sealed=self._results.sealed,
             left_out=self._cases.left_out,
+            keys_shown=self._keys.shown,
+            keys_unchecked=self._keys.unchecked,
         )

@@ -74,4 +74,5 @@ def _rebuilt(offer: Offer, accept: Accept, text: Record) -> Record | None:
     if differences(offer, accept) or len(text.lanes) != len(offer.lanes):
         return None
     security = tuple(lane.security for lane in text.lanes)
-    return record(offer, accept, security, tuple(lane.results for lane in text.lanes), text.transcripts)
+    claims, chunks = tuple(lane.results for lane in text.lanes), tuple(lane.chunks for lane in text.lanes)
+    return record(offer, accept, security, claims, text.transcripts, chunks)

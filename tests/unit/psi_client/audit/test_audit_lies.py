@@ -10,7 +10,10 @@ from psi_client.audit import Auditor, Claim, Place, Report, State
 from psi_client.audit.claims import ONE_LOG
 from psi_client.audit.two_logs import TWO_LOGS
 
+from psi_core import native_core
 from psi_core.agreement.agreement import MatchKeyTerms, Revocation
+from psi_core.engines.oprf.evidence import entry_body
+from psi_core.engines.oprf.key import EpochKey, state
 from psi_core.log.entry import EntryKind
 from psi_core.log.key import COSIGNATURE, Signer
 from psi_core.log.note import Note
@@ -474,6 +477,26 @@ def test_lie_a_checkpoint_of_a_fork_inside_an_entry(lab_a: Lab, lab_b: Lab, tmp_
     assert places(found["checkpoints in the log fit"]) == [(A, at)]
     honest_b = lab_b.add(EntryKind.CHECKPOINT, {"note": twin.checkpoint().decode()})
     assert places(broken(report_on(tmp_path, lab_a, lab_b))["no fork between the labs"]) == [(B, honest_b)]
+
+
+@pytest.mark.skipif(not native_core.available(), reason="engine oprf needs the native core")
+def test_lie_two_keys_for_one_epoch(lab_a: Lab, lab_b: Lab, tmp_path: Path) -> None:
+    honest(lab_a, lab_b)
+    at = []
+    for epoch in (1, 1, 2):
+        statement = state(
+            EpochKey.fresh(),
+            lab=lab_a.name,
+            peer=lab_b.name,
+            agreement=bytes(32),
+            match_key="email",
+            epoch=epoch,
+            max_evaluations=64,
+            max_tags=64,
+        )
+        at.append(lab_a.add(EntryKind.KEY, entry_body(statement), peer=lab_b.name))
+    claim = broken(report_on(tmp_path, lab_a, lab_b))["one committed key an epoch"]
+    assert places(claim) == [(A, at[1])]
 
 
 WITNESS = Signer.from_seed("witness.example", bytes([77]) * 32, COSIGNATURE)
