@@ -11,6 +11,7 @@ wire carries doubles, and why the blind is added).
     no output before the chunk's proof holds for K, ctx, i and n
     ============================= barrier =============================
                                               <--  tags of all F(y), sorted, Golomb-Rice coded
+                                              <--  labels, sealed, in the tags' order (where the agreement grants any)
     matches: the tag of F(x) is among them
     with direction `both`:
     return values of its matches, sorted, padded  -->         matches: its own return values among them

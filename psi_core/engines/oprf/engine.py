@@ -96,5 +96,7 @@ class Oprf:
 
     def _changes(self, lane: OprfLane) -> dict[str, int]:
         if not isinstance(lane, DeltaLane):
-            return {}
+            return {"label_size": lane.label_size} if lane.label_size else {}
+        if lane.label_size:
+            raise EngineFault("oprf: labels travel in full runs; an incremental lane has none")
         return delta_parameters(lane.generation.name.number, lane.new, lane.added, lane.removed)

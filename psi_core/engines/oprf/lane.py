@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from psi_core import native_core
@@ -64,6 +64,8 @@ class OprfLane(LaneContext):
     returns: direction `both`: the receiver returns values for its matches.
     key: the sender's own key; None at the receiver.
     caches: the machine keeps its outputs (64 bytes an item), from which the epoch's first generation is made.
+    label_size: bytes of the longest label, where the agreement grants labels; 0: none travel.
+    labels: at the sender, one for each item (empty ones too).
     keep_chunk: takes every chunk for the sealed bundle; what it keeps is 64 bytes an item, outside this engine.
     """
 
@@ -71,6 +73,8 @@ class OprfLane(LaneContext):
     statement: KeyStatement
     returns: bool = False
     caches: bool = False
+    label_size: int = 0
+    labels: Sequence[bytes] = field(default=(), repr=False)
     key: EpochKey | None = field(default=None, repr=False)
     keep_chunk: KeepChunk = field(default=lambda number, blinded, answer: None, repr=False)
 
@@ -85,5 +89,7 @@ class OprfLane(LaneContext):
             raise EngineFault(f"oprf: lane {self.match_key} has a ctx of other than {CTX_BYTES} bytes")
         if self.statement.match_key != self.match_key:
             raise EngineFault(f"oprf: lane {self.match_key} has a key for another match key")
+        if self.key is not None and self.label_size and len(self.labels) != len(self.items):
+            raise EngineFault(f"oprf: lane {self.match_key} has {len(self.labels):,} labels for its items")
         if self.key is not None and self.key.public.hex() != self.statement.public_key:
             raise EngineFault(f"oprf: lane {self.match_key} has another key than its statement commits")

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from psi_core import native_core
 from psi_core.engines.interface import Outcome
 from psi_core.engines.oprf.chunks import Chunk, ChunkHashes, cut
-from psi_core.engines.oprf.generation import Facts, Generation, next_generation
+from psi_core.engines.oprf.generation import OUTPUT_BYTES, Facts, Generation, next_generation
+from psi_core.engines.oprf.labels import LabelReader, LabelTerms, OpenedLabels
 from psi_core.engines.oprf.lane import OprfLane
 from psi_core.engines.oprf.return_frames import RETURN_BYTES, return_frames
-from psi_core.engines.oprf.tag_frames import TagReader
+from psi_core.engines.oprf.tag_frames import TagReader, tag_bytes
 from psi_core.errors import EngineFault, ProtocolFault
 
 SEED_BYTES = 32
@@ -35,6 +36,7 @@ class OprfReceiver:
         self._returns: list[bytes] = []
         self._outputs: list[bytes] = []
         self._theirs = TagReader(lane.peer_size, self._bits)
+        self._labels = _label_reader(lane)
         self._started = False
         self.chunk_hashes = ChunkHashes()
 
@@ -53,13 +55,13 @@ class OprfReceiver:
             yield blinded.elements
 
     def receive(self, frame: bytes) -> Iterator[bytes]:
-        """Take the answer to the oldest chunk in flight, or tags once every chunk is answered.
+        """Take the answer to the oldest chunk in flight; tags and labels once every chunk is answered.
 
         What takes long (the proof, the outputs) is done when the returned iterator is drawn, which must be done
         before the next frame is taken.
         """
         if self.opened:
-            return self._take_tags(frame)
+            return self._take_completing(frame)
         if not self._in_flight:
             raise ProtocolFault("oprf: an answer arrived before its chunk was sent")
         chunk, blinded = self._in_flight.popleft()
@@ -78,15 +80,18 @@ class OprfReceiver:
             raise ProtocolFault(f"oprf: the answer to chunk {chunk.number}: {fault}") from None
         self._lane.keep_chunk(chunk.number, blinded.elements, answer)
         self.chunk_hashes.add(blinded.elements, answer)
-        if self._lane.caches:
+        if self._lane.caches or self._labels is not None:
             self._outputs.append(outputs)
         if self._lane.returns:
             self._returns.append(native_core.native.oprf_return_values(outputs, self._lane.ctx))
         self._tags.append(native_core.native.oprf_tags(outputs, self._bits))
         yield from ()
 
-    def _take_tags(self, frame: bytes) -> Iterator[bytes]:
-        self._theirs.take(frame)
+    def _take_completing(self, frame: bytes) -> Iterator[bytes]:
+        if self._labels is None or not self._theirs.complete:
+            self._theirs.take(frame)
+        else:
+            self._labels.take(frame)
         if self.done and self._lane.returns:
             values = b"".join(self._returns)
             matched = (values[at * RETURN_BYTES : (at + 1) * RETURN_BYTES] for at in self._matches())
@@ -94,7 +99,7 @@ class OprfReceiver:
 
     def _matches(self) -> list[int]:
         own, theirs = b"".join(self._tags), self._theirs.tags()
-        width = -(-self._bits // 8)
+        width = tag_bytes(self._bits)
         return native_core.positions(native_core.native.oprf_matches(own, theirs, width))
 
     @property
@@ -104,15 +109,32 @@ class OprfReceiver:
 
     @property
     def done(self) -> bool:
-        """Whether every tag has arrived."""
-        return self._theirs.complete
+        """Whether every tag has arrived, and every label where labels travel."""
+        return self._theirs.complete and (self._labels is None or self._labels.complete)
 
     def result(self) -> Outcome:
-        """Return the matching positions and their number."""
+        """Return the matching positions and their number; a match whose label does not open is none."""
         if not self.done:
             raise EngineFault("oprf: the result was asked for before every tag arrived")
-        positions = tuple(self._matches())
+        dropped = set(self.labels().dropped)
+        positions = tuple(at for at in self._matches() if at not in dropped)
         return Outcome(positions, len(positions))
+
+    def labels(self) -> OpenedLabels:
+        """Labels of the matches by position, and the positions whose label did not open (to be reported)."""
+        if not self.done:
+            raise EngineFault("oprf: labels were asked for before every one arrived")
+        if self._labels is None:
+            return OpenedLabels({}, ())
+        own, outputs = b"".join(self._tags), b"".join(self._outputs)
+        width = tag_bytes(self._bits)
+        return self._labels.open(
+            self._theirs.tags(),
+            (
+                (at, outputs[at * OUTPUT_BYTES : (at + 1) * OUTPUT_BYTES], own[at * width : (at + 1) * width])
+                for at in self._matches()
+            ),
+        )
 
     def generation(self) -> Generation:
         """Our state after this run, the epoch's first generation; it counts once the record is signed."""
@@ -121,3 +143,9 @@ class OprfReceiver:
         lane, theirs = self._lane, self._theirs.tags()
         facts = Facts(lane.statement, None, self.chunk_hashes.root(), len(lane.items), theirs)
         return next_generation(facts, b"".join(lane.items), b"".join(self._outputs), b"".join(self._tags))
+
+
+def _label_reader(lane: OprfLane) -> LabelReader | None:
+    if not lane.label_size:
+        return None
+    return LabelReader(LabelTerms(lane.statement, lane.ctx, lane.label_size), lane.peer_size)

@@ -9,6 +9,7 @@ from psi_core.engines.interface import Outcome
 from psi_core.engines.oprf.chunks import Chunk, ChunkHashes, cut
 from psi_core.engines.oprf.generation import Facts, Generation, next_generation
 from psi_core.engines.oprf.key import EpochKey
+from psi_core.engines.oprf.labels import LabelTerms, label_frames, seal_labels
 from psi_core.engines.oprf.lane import OprfLane
 from psi_core.engines.oprf.return_frames import RETURN_BYTES, ReturnReader
 from psi_core.engines.oprf.tag_frames import encode_frames, tag_bytes
@@ -48,7 +49,7 @@ class OprfSender:
             items = b"".join(self._lane.items[chunk.first : chunk.first + chunk.count])
             outputs = native_core.native.oprf_evaluate(self._secret, items)
             self._tags.append(native_core.native.oprf_tags(outputs, self._bits))
-            if self._lane.caches:
+            if self._lane.caches or self._lane.label_size:
                 self._outputs.append(outputs)
             if self._lane.returns:
                 self._returns.append(native_core.native.oprf_return_values(outputs, self._lane.ctx))
@@ -100,14 +101,19 @@ class OprfSender:
         return not self._due and not self._answering
 
     def complete(self) -> Iterator[bytes]:
-        """Yield the frames of its tags, sorted by their own value."""
+        """Yield the frames of its tags, sorted by their own value, and in their order those of sealed labels."""
         if not self.opened or not self._evaluated or self._completed:
             raise EngineFault("oprf: tags were asked for twice, or before every chunk was answered")
         self._completed = True
         return self._send_tags()
 
     def _send_tags(self) -> Iterator[bytes]:
+        lane = self._lane
         yield from encode_frames(self._sorted(), self._bits)
+        if lane.label_size:
+            terms = LabelTerms(lane.statement, lane.ctx, lane.label_size)
+            sealed = seal_labels(terms, b"".join(self._outputs), b"".join(self._tags), lane.labels)
+            yield from label_frames(sealed, lane.label_size)
 
     def _sorted(self) -> bytes:
         return native_core.native.oprf_sort(b"".join(self._tags), tag_bytes(self._bits))
