@@ -1,0 +1,105 @@
+"""Both machines: thin covers over the native ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from psi_core import native_core
+from psi_core.engines.interface import Outcome
+from psi_core.engines.vole.lane import VoleLane
+from psi_core.errors import EngineFault, ProtocolFault
+
+T = TypeVar("T")
+
+
+def _run(step: Callable[[], T]) -> T:
+    """One native step. Every fault is the same one: which check failed, on which side, stays unsaid."""
+    try:
+        return step()
+    except ValueError:
+        raise ProtocolFault("vole: the run was given up; nothing was learned, start a new session") from None
+
+
+class VoleReceiver:
+    """Learns which of its items the sender holds (see the package for the flow)."""
+
+    def __init__(self, lane: VoleLane, *, semi_honest: bool) -> None:
+        items = b"".join(lane.items)
+        self._machine = _run(
+            lambda: native_core.native.VoleReceiver(lane.context, items, lane.peer_size, semi_honest)
+        )
+        self._started = False
+
+    def start(self) -> Iterator[bytes]:
+        """Yield nothing, and encode the own set meanwhile: the sender speaks first."""
+        if self._started:
+            raise EngineFault("vole: the receiver was started twice")
+        self._started = True
+        return self._prepare()
+
+    def _prepare(self) -> Iterator[bytes]:
+        _run(self._machine.prepare)
+        yield from ()
+
+    def receive(self, frame: bytes) -> Iterator[bytes]:
+        """Take a frame; the work is done when the returned iterator is drawn, which must be before the next one."""
+        yield from _run(lambda: self._machine.receive(frame))
+
+    @property
+    def opened(self) -> bool:
+        """Whether every frame before the barrier has arrived."""
+        return self._machine.opened
+
+    @property
+    def done(self) -> bool:
+        """Whether the tags have arrived."""
+        return self._machine.done
+
+    def result(self) -> Outcome:
+        """Return the matching positions and their number."""
+        if not self.done:
+            raise EngineFault("vole: the result was asked for before the tags arrived, or twice")
+        positions = tuple(native_core.positions(_run(self._machine.result)))
+        return Outcome(positions, len(positions))
+
+
+class VoleSender:
+    """Serves its items to a receiver (see the package for the flow)."""
+
+    def __init__(self, lane: VoleLane, *, semi_honest: bool) -> None:
+        items = b"".join(lane.items)
+        self._machine = _run(
+            lambda: native_core.native.VoleSender(lane.context, items, lane.peer_size, semi_honest)
+        )
+        self._started = False
+        self._completed = False
+
+    def start(self) -> Iterator[bytes]:
+        """Yield the commitment and the choices of the base OTs."""
+        if self._started:
+            raise EngineFault("vole: the sender was started twice")
+        self._started = True
+        return self._first()
+
+    def _first(self) -> Iterator[bytes]:
+        yield from _run(self._machine.start)
+
+    def receive(self, frame: bytes) -> Iterator[bytes]:
+        """Take a frame; the work is done when the returned iterator is drawn, which must be before the next one."""
+        yield from _run(lambda: self._machine.receive(frame))
+
+    @property
+    def opened(self) -> bool:
+        """Whether every frame before the barrier has arrived."""
+        return self._machine.opened
+
+    def complete(self) -> Iterator[bytes]:
+        """Yield the tags' frames."""
+        if not self.opened or self._completed:
+            raise EngineFault("vole: tags were asked for twice, or before the masked store arrived")
+        self._completed = True
+        return self._tags()
+
+    def _tags(self) -> Iterator[bytes]:
+        yield from _run(self._machine.complete)
