@@ -32,7 +32,7 @@ class JobCalls:
         direction: str | None = None,
         reveal: str = "items",
         match_keys: Sequence[str] | None = None,
-        engine: str = "openmined",
+        engine: str | None = None,
         on_new: str | None = None,
         on_new_url: str | None = None,
     ) -> Json:

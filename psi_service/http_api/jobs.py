@@ -6,16 +6,14 @@ import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from psi_core.errors import Conflict, NodeRefusing, NotFound
-from psi_core.log.signed_text import LabName
-from psi_core.session.opening import Direction, MatchKeyName, Reveal
 from psi_service.http_api.access import ANALYST, OPERATOR
 from psi_service.http_api.answers import answers, nothing
 from psi_service.http_api.matches import by_token
 from psi_service.http_api.services import Services, services_of
-from psi_service.http_api.sessions import MAX_WAIT_SECONDS
+from psi_service.http_api.sessions import MAX_WAIT_SECONDS, SessionRequest
 from psi_service.jobs.on_new import OnNew
 from psi_service.jobs.views import JobDetail, JobView, RunView
 from psi_service.jobs.wishes import Wishes
@@ -72,34 +70,20 @@ _DETAIL = {**_JOB, "runs": [_RUN]}
 _BEGUN = {**_RUN, "state": "running", "finished": None, "asked": True, "due": None, "covers": 0}
 
 
-class JobRequest(BaseModel):
-    """A job to make."""
+class JobRequest(SessionRequest):
+    """A job to make: what a session is asked for, and when."""
 
     model_config = ConfigDict(
         extra="forbid",
         json_schema_extra={"example": {"lab": "lab-b.example", "cron": "0 3 * * *", "zone": "Europe/Berlin"}},
     )
 
-    lab: LabName = Field(description="The pinned lab to match with.")
     cron: str = Field(
         max_length=200,
         description="Minute, hour, day of month, month, day of week; 0 and 7 are Sunday.",
         examples=["0 3 * * mon-fri"],
     )
     zone: str = Field("UTC", max_length=100, description="The IANA time zone that `cron` is in.")
-    agreement: str | None = Field(
-        None,
-        max_length=64,
-        description="The agreement's hash, or its beginning; left out: the only one in force at each run.",
-    )
-    direction: Direction | None = Field(
-        None, description="Who learns; left out: everyone whom the agreement lets learn."
-    )
-    reveal: Reveal = "items"
-    match_keys: list[MatchKeyName] | None = Field(
-        None, min_length=1, max_length=16, description="Lanes to run; left out: every agreed match key."
-    )
-    engine: str = Field("openmined", max_length=20, description="The protocol to run.")
     on_new: str | None = Field(
         None,
         max_length=2000,

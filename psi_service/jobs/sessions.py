@@ -53,7 +53,7 @@ class NodeSessions:
     async def check(self, wishes: Wishes) -> None:
         """The lab is pinned, the agreement in force, its match keys are agreed, the engine is here."""
         agreement = await self.agreement(wishes)
-        self._sessions.check(wishes.peer, agreement, wishes.match_keys, wishes.engine)
+        self._sessions.check(wishes.peer, agreement, wishes.reveal, wishes.match_keys, wishes.engine)
 
     async def run(self, wishes: Wishes, agreement: Agreement) -> Ended:
         """Start a session, and wait until it is over."""

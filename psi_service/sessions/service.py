@@ -75,10 +75,12 @@ class SessionService:
         self._running.start(plan.session_id, progress, self._run(plan, peer, progress), quiet=quiet)
         return plan.session_id
 
-    def check(self, lab: str, agreement: Agreement, match_keys: Sequence[str] | None, engine: str) -> None:
-        """Raise what `start` would for such wishes: NotFound, InputError."""
+    def check(
+        self, lab: str, agreement: Agreement, reveal: Reveal, match_keys: Sequence[str] | None, engine: str
+    ) -> None:
+        """Raise what `start` would for such wishes."""
         self._around.card_of(lab)
-        self._plan(agreement, "both", "items", match_keys, engine)
+        self._plan(agreement, "both", reveal, match_keys, engine)
 
     def failure(self, session_id: str) -> PsiError | None:
         """What a session of ours failed with, if it did since the node started; a Refused names its rule."""

@@ -120,7 +120,7 @@ def test_a_job_is_added_with_what_was_said(node: FakeNode) -> None:
     more = ["--agreement", "7f3a", "--direction", "initiator", "--reveal", "count", "--match-key", "email"]
     assert psi(node, *words, *more, "--match-key", "iban", "--on-new", "notify --x 'a b'").exit_code == 0
     first, second = (request.json for request in node.requests)
-    plain = {"lab": "lab-b.example", "cron": "0 3 * * *", "zone": "Europe/Berlin", "engine": "openmined"}
+    plain = {"lab": "lab-b.example", "cron": "0 3 * * *", "zone": "Europe/Berlin"}
     assert first == {**plain, "reveal": "items"}
     assert second == {
         **plain,

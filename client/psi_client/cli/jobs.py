@@ -10,7 +10,6 @@ import typer
 from psi_client.cli.matching import (
     AgreementOption,
     DirectionOption,
-    EngineOption,
     MatchKeyOption,
     Reveal,
     RevealOption,
@@ -88,7 +87,10 @@ def add_job(
     direction: DirectionOption = None,
     reveal: RevealOption = Reveal.ITEMS,
     match_key: MatchKeyOption = None,
-    engine: EngineOption = "openmined",
+    engine: Annotated[
+        str | None,
+        typer.Option("--engine", help="The protocol to run; left out: as `psi match`.", show_default=False),
+    ] = None,
     on_new: Annotated[
         str | None,
         typer.Option(

@@ -100,6 +100,18 @@ async def test_a_session_that_ends_in_the_second_of_the_count_is_not_lost(office
     assert job.counts("s2", email=2).new == 1
 
 
+async def test_the_session_that_was_counted_last_is_not_counted_again_for_its_second(
+    office: MatchOffice,
+) -> None:
+    job = Job(office)
+    # Its end and its count fall into one second.
+    office.session("s1", LAB_B, emails(0))
+    office.now -= timedelta(minutes=1)
+    assert job.counts("s1", email=1).new == 1
+    office.session("s2", LAB_B, emails(0))
+    assert job.counts("s2", email=1).new == 0
+
+
 async def test_other_peers_other_match_keys_and_false_positives_do_not_count(office: MatchOffice) -> None:
     job = Job(office, match_keys=("email",))
     office.session("s1", LAB_C, emails(0))

@@ -143,6 +143,18 @@ async def test_other_bad_news_is_another_line(node: JobNode) -> None:
     assert node.runs(job)[0].words == "refused by lab-b.example: words of evaluations_per_period"
 
 
+async def test_a_run_that_a_person_waits_for_keeps_its_row(node: JobNode) -> None:
+    node.sessions.away.add("lab-b.example")
+    job = await node.add(HOURLY)
+    asked = [(await node.jobs.run(job)).id]
+    await node.world.quiet()
+    asked.append((await node.jobs.run(job)).id)
+    await node.world.quiet()
+    assert [(run.id, run.state, run.attempts) for run in node.runs(job)] == [
+        (number, "failed", 1) for number in asked
+    ]
+
+
 async def test_jobs_of_one_agreement_and_pair_wait_for_each_other(node: JobNode) -> None:
     # WorldSessions fails the test when two are open at once.
     jobs = [await node.add(HOURLY) for _ in range(3)]

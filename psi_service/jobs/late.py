@@ -1,0 +1,28 @@
+"""Jobs whose time has passed without a run: what a person should look at."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from sqlite_utils import Database
+
+from psi_service.clock import instant
+
+GRACE = timedelta(minutes=10)
+"""How long after its time a job that has not begun is late."""
+
+_LATE = "SELECT id, peer, next_due FROM jobs WHERE paused IS NULL AND next_due < ? ORDER BY next_due, id"
+
+
+class LateJob(NamedTuple):
+    """A job's number, its peer, and when it was due (RFC 3339)."""
+
+    number: int
+    peer: str
+    due: str
+
+
+def late_jobs(db: Database, now: datetime) -> list[LateJob]:
+    """Every late job, the latest first."""
+    return [LateJob(*row) for row in db.conn.execute(_LATE, (instant(now - GRACE),))]
