@@ -50,6 +50,7 @@ from psi_service.key_files import read_keys
 from psi_service.log.node_log import NodeLog
 from psi_service.log.peer_view import PeerView
 from psi_service.matches.service import MatchService
+from psi_service.metrics.metrics import Metrics
 from psi_service.own_card import OwnCard, read_card
 from psi_service.peer_calls import PeerCalls
 from psi_service.peers.delivery import Delivery
@@ -131,7 +132,8 @@ class _Sessions:
     def __init__(self, ground: _Ground, peers: _Peers, terms: _Terms) -> None:
         settings = ground.settings
         self.workers = WorkerPool(settings.workers)
-        self.running = Running(settings.max_sessions)
+        self.metrics = Metrics(settings.lab, version(), ground.store, ground.log, ground.clock)
+        self.running = Running(settings.max_sessions, self.metrics.session_ended)
         keys = ground.keys
         desk = Desk(settings.lab, ground.store, ground.log, keys.document, keys.cosigner, ground.clock)
         around = Surroundings(
@@ -238,6 +240,8 @@ class Node:
                 current_key=terms.current_key,
             ),
             readiness=Readiness(ground.store, ground.log, ground.clock, lambda: self._peer_port.serving),
+            metrics=self._sessions.metrics,
+            open_metrics=ground.settings.open_metrics,
         )
 
     @property

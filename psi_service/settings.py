@@ -67,6 +67,9 @@ class Settings(BaseSettings):
     )
     admin_certificate: Path | None = Field(None, description="PEM certificate chain of the admin port.")
     admin_key: Path | None = Field(None, description="PEM key of the admin port's certificate.")
+    open_metrics: bool = Field(
+        False, description="Answer /metrics on this machine's loopback without a token."
+    )
     head_file: Path = Field(
         Path("head/head"),
         description="The second place that remembers the log's head. Best on another disk than the store.",

@@ -9,6 +9,7 @@ from psi_core.errors import NodeRefusing, StoreError
 from psi_core.log.entry import Entry
 from psi_service.clock import instant
 from psi_service.doctor.finding import Finding, fault, ok, warning
+from psi_service.jobs.late import late_jobs
 from psi_service.log.head_file import HeadFile
 from psi_service.log.start_rules import check_extends, check_recovered
 from psi_service.log.stored_tree import check_tree, read_entry
@@ -17,11 +18,8 @@ from psi_service.store.migrations import migrations
 from psi_service.store.reading import reading
 
 MAX_BACKWARDS = timedelta(minutes=5)
-JOB_GRACE = timedelta(minutes=10)
-"""How long after its time a job that has not begun is late."""
 
 _RESTORE = "Stop the node and restore the newest backup with `psi-node restore`."
-_LATE = "SELECT id, peer, next_due FROM jobs WHERE paused IS NULL AND next_due < ? ORDER BY next_due"
 
 
 def check_database(settings: Settings) -> Finding:
@@ -89,7 +87,7 @@ def check_jobs(settings: Settings, now: datetime) -> Iterator[Finding]:
     with reading(settings.data_dir) as db:
         if "jobs" not in db.table_names():
             return
-        late = db.conn.execute(_LATE, (instant(now - JOB_GRACE),)).fetchall()
+        late = late_jobs(db, now)
         (count,) = db.conn.execute("SELECT count(*) FROM jobs WHERE paused IS NULL").fetchone()
     for number, peer, due in late:
         yield warning(

@@ -18,12 +18,12 @@ from psi_core.errors import AccessDenied, Unauthenticated
 from psi_service.http_api.services import Services, services_of
 from psi_service.tokens import Role, TokenView
 
-_bearer = HTTPBearer(auto_error=False, description="A token of the node; `psi-node init` writes one.")
+bearer = HTTPBearer(auto_error=False, description="A token of the node; `psi-node init` writes one.")
 
 
 async def caller(
     services: Annotated[Services, Depends(services_of)],
-    given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+    given: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
 ) -> TokenView:
     """Whose token the request carries. Raises Unauthenticated."""
     if given is None:

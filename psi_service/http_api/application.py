@@ -15,6 +15,7 @@ from psi_service.http_api import (
     jobs,
     log,
     matches,
+    metrics,
     peers,
     problems,
     sessions,
@@ -46,7 +47,8 @@ def build_api(services: Services, names: Iterable[str], max_import_bytes: int) -
     problems.install(app)
     for room in ROOMS:
         app.include_router(room.router)
-    app.include_router(health.router)
+    for page in (health, metrics):
+        app.include_router(page.router)
     large = {imports.PATH: max_import_bytes, matches.VALUES_PATH: matches.VALUES_BYTES}
     app.add_middleware(Guard, names=frozenset(names), large=large)
     return app

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from psi_service.jobs.service import JobService
     from psi_service.log.node_log import NodeLog
     from psi_service.matches.service import MatchService
+    from psi_service.metrics.metrics import Metrics
     from psi_service.own_card import OwnCard
     from psi_service.peers.directory import PeerDirectory
     from psi_service.peers.probe import PeerProbe
@@ -45,6 +46,8 @@ class Services:
     jobs: JobService
     matches: MatchService
     readiness: Readiness
+    metrics: Metrics
+    open_metrics: bool = False
 
     @property
     def lab(self) -> str:

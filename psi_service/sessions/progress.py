@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
+from typing import Literal
 
 
 class Phase(StrEnum):
@@ -26,6 +27,7 @@ class Phase(StrEnum):
 
 
 PHASES = tuple(Phase)
+Role = Literal["initiator", "responder"]
 Watch = Callable[[str, Phase], None]
 """Hears the session id and the phase that it has reached."""
 
@@ -44,16 +46,31 @@ class Progress:
         self._watch = watch
         self._started = time.monotonic()
         self._ended: float | None = None
+        self._since = self._started
+        self._spent: dict[Phase, float] = {}
 
     def enter(self, phase: Phase) -> None:
         """The session has reached `phase`."""
+        self._leave()
         self.phase = phase
         if self._watch is not None:
             self._watch(self.session_id, phase)
 
     def end(self) -> None:
         """The session is over, however it ended: its clock stops."""
+        self._leave()
         self._ended = time.monotonic()
+
+    def phase_seconds(self) -> Mapping[Phase, float]:
+        """How long it was in each phase that it has left, in seconds."""
+        return self._spent
+
+    def _leave(self) -> None:
+        """The phase of the moment is over."""
+        now = time.monotonic()
+        if self.phase is not None and self._ended is None:
+            self._spent[self.phase] = self._spent.get(self.phase, 0.0) + now - self._since
+        self._since = now
 
     def seconds(self) -> float:
         """How long it has run, or ran."""

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
 import structlog
 
 from psi_core.errors import Conflict, PsiError, Refused
-from psi_service.sessions.progress import Progress
+from psi_service.sessions.progress import Progress, Role
 
 log = structlog.get_logger()
+
+Ended = Callable[[Progress, Role], None]
+"""Hears of every session that has ended, and which role it had here."""
 
 REMEMBERED = 200
 """Progress and errors of this many ended sessions are kept, for whoever asks late."""
@@ -22,7 +25,8 @@ REMEMBERED = 200
 class Running:
     """Keeps at most `places` sessions running at once, ours and the peers' together."""
 
-    def __init__(self, places: int) -> None:
+    def __init__(self, places: int, ended: Ended | None = None) -> None:
+        self._ended = ended or (lambda _, __: None)
         self._free = asyncio.Semaphore(places)
         self._places = places
         self._tasks: dict[str, asyncio.Task[Any]] = {}
@@ -61,6 +65,7 @@ class Running:
                 yield
         finally:
             progress.end()
+            self._ended(progress, "responder")
             del self._tasks[session_id]
 
     @asynccontextmanager
@@ -112,6 +117,7 @@ class Running:
                 log.warning("session ended", session=session_id, code=fault.code, reason=str(fault))
         finally:
             progress.end()
+            self._ended(progress, "initiator")
 
     @staticmethod
     def _remember(kept: OrderedDict[str, Any], session_id: str, value: object) -> None:

@@ -18,6 +18,7 @@ from psi_core.identity.node_keys import NodeKeys
 from psi_service.http_api.application import build_api
 from psi_service.http_api.services import Services
 from psi_service.log.node_log import NodeLog
+from psi_service.metrics.metrics import Metrics
 from psi_service.own_card import OwnCard
 from psi_service.peers.directory import PeerDirectory
 from psi_service.peers.open_calls import OpenCalls
@@ -93,5 +94,6 @@ def api(tmp_path: Path) -> Iterator[Api]:
             jobs=untouched,
             matches=untouched,
             readiness=Readiness(store, log, clock, lambda: True),
+            metrics=Metrics("lab-a.example", "0.1.0", store, log, clock),
         )
         yield Api(services, given, stack)
