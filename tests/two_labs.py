@@ -404,5 +404,6 @@ async def two_labs(directory: Path, agreement: Agreement | None = None) -> tuple
 async def run(lab: Lab, peer: Lab, terms: Agreement, **asked: Any) -> SessionView:
     """One session that `lab` starts, to its end."""
     asked.setdefault("direction", "both")
+    asked.setdefault("engine", "openmined")
     session_id = await lab.sessions.start(peer.name, agreement=terms.hash().hex(), **asked)
     return await lab.sessions.wait(session_id)

@@ -193,7 +193,7 @@ class NodeClient(JobCalls):
         direction: str | None = None,
         reveal: str = "items",
         match_keys: Sequence[str] | None = None,
-        engine: str = "openmined",
+        engine: str = "auto",
     ) -> str:
         """Start a session with a pinned lab; returns its id. Left-out wishes are the widest that is agreed."""
         wishes = {"agreement": agreement, "direction": direction, "reveal": reveal, "engine": engine}
@@ -285,9 +285,12 @@ class NodeClient(JobCalls):
         """A signed checkpoint of the whole log."""
         return self._rest.content("/v1/log/checkpoint")
 
-    def export_log(self, directory: Path) -> LogDownload:
-        """Write the whole log into the empty folder `directory`, in the layout of c2sp.org/tlog-tiles."""
-        return download_log(lambda path: self._rest.content(f"/v1/log/{path}"), directory)
+    def export_log(self, directory: Path, *, peer: str | None = None) -> LogDownload:
+        """Write the whole log into the empty folder `directory`, in the layout of c2sp.org/tlog-tiles.
+
+        With `peer`, other entries than that pair's are written as leaf hashes only.
+        """
+        return download_log(lambda path: self._rest.content(f"/v1/log/{path}"), directory, peer=peer)
 
 
 def _format_of(path: Path) -> str:

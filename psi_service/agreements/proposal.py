@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from psi_core.agreement.agreement import Agreement
 from psi_core.identity.instant import instant, moment
@@ -14,6 +14,7 @@ from psi_core.log.signed_text import Hex16, Instant, LabName, ShortText
 
 DAY = 86_400
 VALID_DAYS = 365
+_VARIANTS = {"openmined": "semi-honest", "oprf": "verifiable", "vole": "malicious"}
 
 
 class ProposedMatchKey(BaseModel):
@@ -27,12 +28,19 @@ class ProposedMatchKey(BaseModel):
 
 
 class ProposedEngine(BaseModel):
-    """An engine that may run, in one variant."""
+    """An engine that may run, in one variant; left out, the one that each engine is known for."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     engine: str = "openmined"
-    variant: str = "semi-honest"
+    variant: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_for(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or given.get("variant"):
+            return given
+        return {**given, "variant": _VARIANTS.get(given.get("engine", "openmined"), "")}
 
 
 class Proposal(BaseModel):
@@ -45,7 +53,10 @@ class Proposal(BaseModel):
     match_keys: Annotated[tuple[ProposedMatchKey, ...], Field(min_length=1)]
     learns: tuple[LabName, ...] | None = Field(None, description="Who may learn; left out: both labs.")
     reveal: tuple[str, ...] = Field(("items",), description="items, count or both.")
-    engines: tuple[ProposedEngine, ...] = (ProposedEngine(),)
+    engines: tuple[ProposedEngine, ...] = Field(
+        (ProposedEngine(engine="oprf"), ProposedEngine(engine="openmined")),
+        description="Left out: oprf, and openmined for a node without the native core.",
+    )
     valid_from: Instant | None = Field(None, description="Left out: the beginning of today, UTC.")
     valid_until: Instant | None = Field(None, description="Left out: 365 days after valid_from.")
     period_start: Instant | None = Field(None, description="Left out: valid_from.")

@@ -14,6 +14,7 @@ _SECURITY = {
         "openmined",
         "semi-honest",
     ): "both labs are trusted to follow the protocol; a peer could falsify results",
+    ("oprf", "verifiable"): "every answer is proven to come from one committed key",
     ("vole", "malicious"): "secure against a lab that does not follow the protocol",
     ("vole", "semi-honest"): "both labs are trusted to follow the protocol",
 }

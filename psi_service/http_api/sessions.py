@@ -87,7 +87,9 @@ class SessionRequest(BaseModel):
     match_keys: list[str] | None = Field(
         None, min_length=1, max_length=16, description="Lanes to run; left out: every agreed match key."
     )
-    engine: Literal["openmined"] = "openmined"
+    engine: Literal["auto", "openmined", "oprf", "vole"] = Field(
+        "auto", description="`auto` chooses for each lane from the agreement's list."
+    )
 
 
 class Standing(BaseModel):

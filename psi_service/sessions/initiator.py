@@ -7,8 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import cast
 
+import structlog
+
 from psi_core.agreement.agreement import Agreement
 from psi_core.engines import questions
+from psi_core.engines.choice import choose
 from psi_core.engines.interface import Engine
 from psi_core.errors import InvalidProof, InvalidText, ProtocolFault, Refused
 from psi_core.identity.card import Card
@@ -43,10 +46,12 @@ from psi_service.sessions.progress import Phase, Progress
 from psi_service.sessions.surroundings import Surroundings
 from psi_service.sessions.usage import OwnTerms
 
+log = structlog.get_logger()
+
 
 @dataclass(frozen=True)
 class Plan:
-    """What a person or a job asked for: one lane per match key, all with one engine."""
+    """What a person or a job asked for: one lane per match key; `engine` is a name, or `auto` for each lane its own."""
 
     session_id: str
     agreement: Agreement
@@ -72,8 +77,9 @@ class Initiator:
         key = await self._around.consortium_key()
         progress.enter(Phase.FREEZING)
         async with self._freezer.frozen(peer.lab, plan.match_keys, key.key, plan.agreement) as frozen:
-            keys = await self._keys(plan, peer, frozen)
-            draft = await self._draft(plan, peer, key, frozen, keys)
+            engines = [self._engine(plan, each) for each in frozen]
+            keys = await self._keys(plan, peer, frozen, engines)
+            draft = await self._draft(plan, peer, key, frozen, engines, keys)
             progress.left_out = sum(each.left_out for each in frozen)
             case = Case(
                 questions.of_offer(draft, self._desk.lab),
@@ -88,9 +94,14 @@ class Initiator:
         session = await self._begin(offer, peer, key, case, conversation)
         await conversation.send("begin", Begin(session_id=session.session_id, ctx=session.ctx))
         progress.enter(Phase.BEGUN)
-        engines = tuple(self._around.engines[lane.engine] for lane in session.accept.lanes)
         exchange = Exchange(
-            session, conversation, self._closing, self._checkpoints, engines, self._around.worker, progress
+            session,
+            conversation,
+            self._closing,
+            self._checkpoints,
+            tuple(engines),
+            self._around.worker,
+            progress,
         )
         return await exchange.run()
 
@@ -100,16 +111,35 @@ class Initiator:
         except Refused as refusal:
             raise Refused(refusal.rule, refusal.words, by=self._desk.lab) from None
 
-    async def _keys(self, plan: Plan, peer: Card, frozen: tuple[Frozen, ...]) -> LaneKeys:
+    def _engine(self, plan: Plan, frozen: Frozen) -> Engine:
+        choice = choose(
+            plan.engine,
+            reveal=plan.reveal,
+            own_size=frozen.snapshot.padded_size,
+            agreed=plan.agreement.engines,
+            available=self._around.engines,
+        )
+        log.info(
+            "engine chosen",
+            session=plan.session_id,
+            match_key=frozen.match_key,
+            engine=choice.engine.name,
+            why=choice.why,
+        )
+        return choice.engine
+
+    async def _keys(
+        self, plan: Plan, peer: Card, frozen: tuple[Frozen, ...], engines: list[Engine]
+    ) -> LaneKeys:
         """Our keys where we send. The responder's sizes are not known yet, so its cap stands for them."""
         lanes = [
             KeyedLane(
-                plan.engine,
+                engine.name,
                 each.match_key,
                 receiver_size=plan.agreement.terms(each.match_key).max_size,
                 sender_size=each.snapshot.padded_size,
             )
-            for each in frozen
+            for each, engine in zip(frozen, engines, strict=True)
         ]
         return await self._around.keys.own(
             "initiator", plan.direction, peer.lab, plan.agreement.hash(), lanes
@@ -127,13 +157,21 @@ class Initiator:
         )
 
     async def _draft(
-        self, plan: Plan, peer: Card, key: ConsortiumKey, frozen: tuple[Frozen, ...], keys: LaneKeys
+        self,
+        plan: Plan,
+        peer: Card,
+        key: ConsortiumKey,
+        frozen: tuple[Frozen, ...],
+        engines: list[Engine],
+        keys: LaneKeys,
     ) -> Offer:
-        engine = self._around.engines[plan.engine]
         now = self._desk.clock()
         checkpoint = await self._checkpoints.own()
         size = cosigned.size_of(checkpoint)
-        lanes = [await self._lane(engine, each, own, size) for each, own in zip(frozen, keys, strict=True)]
+        lanes = [
+            await self._lane(engine, each, own, size)
+            for engine, each, own in zip(engines, frozen, keys, strict=True)
+        ]
         return Offer(
             protocol=PROTOCOL,
             initiator=self._desk.lab,

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import structlog
 
 from psi_core.agreement.agreement import Agreement
+from psi_core.engines.choice import AUTO, choose
 from psi_core.errors import Conflict, InputError, NotFound, PsiError
 from psi_core.identity.card import Card
 from psi_core.session.opening import Direction, Reveal
@@ -57,7 +58,7 @@ class SessionService:
         direction: Direction,
         reveal: Reveal = "items",
         match_keys: Sequence[str] | None = None,
-        engine: str = "openmined",
+        engine: str = AUTO,
         quiet: bool = False,
     ) -> str:
         """Start a session with a pinned lab in the background and return its id (16 bytes in hex).
@@ -147,10 +148,13 @@ class SessionService:
         match_keys: Sequence[str] | None,
         engine: str,
     ) -> Plan:
-        if engine not in self._around.engines:
-            raise InputError(
-                f"this node has no such engine; it has {', '.join(sorted(self._around.engines))}"
-            )
+        choose(
+            engine,
+            reveal=reveal,
+            own_size=0,
+            agreed=agreement.engines,
+            available=self._around.engines,
+        )
         agreed = tuple(terms.match_key for terms in agreement.match_keys)
         chosen = tuple(dict.fromkeys(match_keys)) if match_keys else agreed
         unknown = [name for name in chosen if name not in agreed]

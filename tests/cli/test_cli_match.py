@@ -97,7 +97,7 @@ def test_wishes_are_passed_on_and_left_out_ones_left_to_the_node(node: FakeNode)
     words = ("--agreement", "7f3a", "--direction", "initiator", "--match-key", "email", "--match-key", "iban")
     assert run_psi("match", "lab-b.example", *words, "--profile", node.profile).exit_code == 0
     first, second = node.asked("POST /v1/sessions")
-    assert first.json == {"lab": "lab-b.example", "reveal": "items", "engine": "openmined"}
+    assert first.json == {"lab": "lab-b.example", "reveal": "items", "engine": "auto"}
     assert second.json == {
         **first.json,
         "agreement": "7f3a",

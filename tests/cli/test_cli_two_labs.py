@@ -142,7 +142,7 @@ def they_match(labs: tuple[Lab, Lab], _: Path) -> None:
     assert result.exit_code == 0, result.output
     head, _, *rows = lines(result.stdout)
     assert re.fullmatch(
-        r"session   1 lane   engine openmined   1,024 x 1,024 \(padded\)   [0-9.]+ s   [0-9.]+ kB   canaries ok",
+        r"session   1 lane   engine (oprf|openmined)   1,024 x 1,024 \(padded\)   [0-9.]+ s   [0-9.]+ kB   canaries ok",
         head,
     )
     assert [" ".join(row.split()) for row in rows] == [

@@ -66,7 +66,9 @@ MatchKeyOption = Annotated[
         "--match-key", metavar="NAME", help="Once for each; left out: every agreed one.", show_default=False
     ),
 ]
-EngineOption = Annotated[str, typer.Option("--engine", help="The protocol to run.")]
+EngineOption = Annotated[
+    str, typer.Option("--engine", help="auto (chosen for each lane), openmined, oprf or vole.")
+]
 
 
 def match(
@@ -75,7 +77,7 @@ def match(
     direction: DirectionOption = None,
     reveal: RevealOption = Reveal.ITEMS,
     match_key: MatchKeyOption = None,
-    engine: EngineOption = "openmined",
+    engine: EngineOption = "auto",
     profile: ProfileOption = None,
     as_json: JsonOption = False,
 ) -> None:

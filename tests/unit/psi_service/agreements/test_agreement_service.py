@@ -62,7 +62,10 @@ async def test_what_is_left_out_takes_its_default_in_the_signed_text(a: Office) 
     assert terms.valid_until == "2027-11-24T00:00:00Z"
     assert (terms.profile, terms.consortium_key_id) == (KEY.profile, KEY.key_id)
     assert terms.reveal == ("items",)
-    assert [(each.engine, each.variant) for each in terms.engines] == [("openmined", "semi-honest")]
+    assert [(each.engine, each.variant) for each in terms.engines] == [
+        ("oprf", "verifiable"),
+        ("openmined", "semi-honest"),
+    ]
     assert terms.created == "2026-11-24T09:30:00Z"
 
 

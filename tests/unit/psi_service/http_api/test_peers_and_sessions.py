@@ -188,7 +188,7 @@ def test_a_session_starts_with_the_widest_direction_agreed(api: Any, learns: Any
         "direction": direction,
         "reveal": "items",
         "match_keys": None,
-        "engine": "openmined",
+        "engine": "auto",
     }
     assert agreements.asked[0] == ("lab-b.example", None)
 

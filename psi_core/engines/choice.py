@@ -1,0 +1,78 @@
+"""`auto`: which engine runs a lane, out of those that the agreement lists and this node can run.
+
+reveal count         openmined: it alone can show a number and no item
+large set            vole, which is made for it; `LARGE` items and more
+otherwise            oprf: verifiable, and later runs pay only for what changed
+what is left         vole, then openmined
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from psi_core.agreement.agreement import EngineTerms
+from psi_core.engines.interface import Engine, Reveal
+from psi_core.errors import InputError
+
+AUTO = "auto"
+LARGE = 1 << 16
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An engine, and in words why it was chosen."""
+
+    engine: Engine
+    why: str
+
+
+def choose(
+    wanted: str,
+    *,
+    reveal: Reveal,
+    own_size: int,
+    agreed: Iterable[EngineTerms],
+    available: Mapping[str, Engine],
+) -> Choice:
+    """The engine of one lane: `wanted` by name, or the best one for `auto`.
+
+    own_size is the lane's padded size on this side. Raises InputError when the node cannot run what is wanted, or
+    nothing of what is agreed.
+    """
+    if wanted != AUTO:
+        return Choice(_named(wanted, available), "asked for by name")
+    usable = {
+        terms.engine: available[terms.engine]
+        for terms in agreed
+        if terms.engine in available and available[terms.engine].variant == terms.variant
+    }
+    for name, suits, why in _preferences(reveal, own_size):
+        if suits and name in usable:
+            return Choice(usable[name], why)
+    raise InputError(
+        f"no agreed engine can run here (for reveal {reveal}); this node has {', '.join(sorted(available))}. "
+        "`psi-node doctor` says what is missing."
+    )
+
+
+def _preferences(reveal: Reveal, own_size: int) -> list[tuple[str, bool, str]]:
+    items = reveal == "items"
+    return [
+        ("vole", items and own_size >= LARGE, f"a large set ({LARGE:,} items or more)"),
+        ("oprf", items, "verifiable, and the set is small or changes little"),
+        ("vole", items, "the only agreed engine here that is safe against a malicious peer"),
+        (
+            "openmined",
+            True,
+            "a count is asked for" if not items else "the only agreed engine that can run here",
+        ),
+    ]
+
+
+def _named(name: str, available: Mapping[str, Engine]) -> Engine:
+    if name not in available:
+        raise InputError(
+            f"this node has no such engine; it has {', '.join(sorted(available))}, or auto chooses for each lane"
+        )
+    return available[name]

@@ -1,0 +1,56 @@
+"""What `auto` chooses, from what is agreed and what can run."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from psi_core.agreement.agreement import EngineTerms
+from psi_core.engines.choice import LARGE, choose
+from psi_core.errors import InputError
+
+ALL = {
+    name: SimpleNamespace(name=name, variant=variant)
+    for name, variant in (("openmined", "semi-honest"), ("oprf", "verifiable"), ("vole", "malicious"))
+}
+AGREED = [EngineTerms(engine=each.name, variant=each.variant) for each in ALL.values()]
+
+
+def chosen(wanted="auto", *, reveal="items", own_size=1000, agreed=AGREED, available=ALL):
+    return choose(wanted, reveal=reveal, own_size=own_size, agreed=agreed, available=available).engine.name
+
+
+def without(*names):
+    return {name: engine for name, engine in ALL.items() if name not in names}
+
+
+@pytest.mark.parametrize(
+    ("case", "name"),
+    [
+        ({}, "oprf"),
+        ({"own_size": LARGE - 1}, "oprf"),
+        ({"own_size": LARGE}, "vole"),
+        ({"own_size": LARGE, "available": without("vole")}, "oprf"),
+        ({"available": without("oprf")}, "vole"),
+        ({"available": without("oprf", "vole")}, "openmined"),
+        ({"agreed": AGREED[:1]}, "openmined"),
+        ({"reveal": "count"}, "openmined"),
+        ({"reveal": "count", "own_size": LARGE}, "openmined"),
+        ({"wanted": "vole"}, "vole"),
+    ],
+)
+def test_the_engine_that_is_chosen(case, name):
+    assert chosen(**case) == name
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        {"agreed": AGREED[1:], "reveal": "count"},
+        {"available": without("openmined", "oprf", "vole")},
+        {"agreed": [EngineTerms(engine="vole", variant="semi-honest")]},
+        {"wanted": "spdz"},
+    ],
+)
+def test_nothing_that_could_run_is_said_in_words(case):
+    with pytest.raises(InputError, match="this node has"):
+        chosen(**case)
