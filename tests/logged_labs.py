@@ -168,7 +168,8 @@ class Session:
         """Log every entry; returns positions by lab and tag."""
         found = {}
         for line in self.lines:
-            found[line.lab.name, line.tag] = line.lab.add(line.kind, line.body())
+            (other,) = {self.offer.initiator, self.offer.responder} - {line.lab.name}
+            found[line.lab.name, line.tag] = line.lab.add(line.kind, line.body(), peer=other)
         return found
 
 

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from psi_core.errors import Conflict
+from psi_core.errors import Conflict, NotFound
 from psi_core.log.checkpoint import Checkpoint
 from psi_core.log.note import Note
-from psi_core.log.tiles import entries_path, levels_of, tile_path, tiles_of
+from psi_core.log.tiles import (
+    decode_bundle,
+    encode_bundle,
+    entries_path,
+    levels_of,
+    tile_path,
+    tiles_of,
+)
+from psi_core.log.withheld import for_peer
+
+_BUNDLES = "tile/entries/"
 
 
 @dataclass(frozen=True)
@@ -22,10 +33,11 @@ class LogDownload:
     directory: Path
 
 
-def download_log(fetch: Callable[[str], bytes], directory: Path) -> LogDownload:
+def download_log(fetch: Callable[[str], bytes], directory: Path, *, peer: str | None = None) -> LogDownload:
     """Fetch a checkpoint and every file of its size into `directory`, which is made when missing.
 
-    `fetch` returns the file of a path. The checkpoint is written last: a copy without it was broken off.
+    `fetch` returns the file of a path, or raises NotFound. The checkpoint is written last: a copy without it was
+    broken off. With `peer`, other entries than that pair's are kept as leaf hashes only (psi_core.log.withheld).
     Raises Conflict when the folder is not empty, InvalidCheckpoint, InvalidNote, and what `fetch` raises.
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -37,7 +49,13 @@ def download_log(fetch: Callable[[str], bytes], directory: Path) -> LogDownload:
     for path in _paths(head.size):
         target = directory / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(fetch(path))
+        content = fetch(path)
+        if peer is not None and path.startswith(_BUNDLES):
+            content = encode_bundle([for_peer(entry, peer) for entry in decode_bundle(content)])
+        target.write_bytes(content)
+        files += 1
+    with suppress(NotFound):
+        (directory / "cosigned").write_bytes(fetch("cosigned"))
         files += 1
     (directory / "checkpoint").write_bytes(note)
     return LogDownload(head.origin, head.size, files + 1, directory)

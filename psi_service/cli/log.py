@@ -31,11 +31,25 @@ def log(data: DataOption = None, as_json: JsonOption = False) -> None:
     """The node's append-only log."""
 
 
-@app.command("export", epilog=examples("psi-node log export export/lab-a"))
+@app.command(
+    "export",
+    epilog=examples(
+        "psi-node log export export/lab-a", "psi-node log export export/for-lab-b --peer lab-b.example"
+    ),
+)
 def export(
     directory: Annotated[
         Path, typer.Argument(metavar="DIR", help="A new or empty folder.", show_default=False)
     ],
+    peer: Annotated[
+        str | None,
+        typer.Option(
+            "--peer",
+            metavar="LAB",
+            help="For this lab's auditor: other entries are written as hashes only.",
+            show_default=False,
+        ),
+    ] = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -44,9 +58,9 @@ def export(
     from psi_service.log.export import export_log
 
     async def locally(services: Services) -> object:
-        return await export_log(services.store, services.log, directory)
+        return await export_log(services.store, services.log, directory, peer=peer)
 
-    made = either_way(settings_of(data), locally, lambda node: node.export_log(directory))
+    made = either_way(settings_of(data), locally, lambda node: node.export_log(directory, peer=peer))
     answer(made, print_export, as_json=as_json)
 
 

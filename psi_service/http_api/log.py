@@ -11,6 +11,7 @@ from psi_core.errors import NodeRefusing, NotFound
 from psi_service.http_api.access import AUDITOR
 from psi_service.http_api.answers import answers
 from psi_service.http_api.services import Services, services_of
+from psi_service.log.cosigned import newest_cosigned
 from psi_service.log.tile_files import read_tile
 
 router = APIRouter(prefix="/v1/log", tags=["log"], dependencies=[Depends(AUDITOR)])
@@ -59,6 +60,14 @@ async def tile(
     node: Node,
     path: Annotated[str, Path(max_length=100, examples=["tile/0/000.p/218", "tile/entries/000.p/218"])],
 ) -> Response:
-    """A file of the c2sp.org/tlog-tiles layout, whole or partial. Bundles hold entries as they were logged."""
-    content = await node.store.query(lambda db: read_tile(db, path))
+    """A file of the c2sp.org/tlog-tiles layout, whole or partial. Bundles hold entries as they were logged.
+
+    `cosigned` is the newest checkpoint that witnesses cosigned.
+    """
+    if path == "cosigned":
+        content = await node.store.query(newest_cosigned)
+        if not content:
+            raise NotFound("no witness has cosigned a checkpoint of this log yet")
+    else:
+        content = await node.store.query(lambda db: read_tile(db, path))
     return Response(content, media_type="application/octet-stream")

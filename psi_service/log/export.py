@@ -14,6 +14,7 @@ from psi_core.errors import Conflict
 from psi_core.log.checkpoint import Checkpoint
 from psi_core.log.note import Note
 from psi_core.log.tiles import layout
+from psi_core.log.withheld import for_peer
 from psi_service.log.cosigned import newest_cosigned, size_of
 from psi_service.log.node_log import NodeLog
 from psi_service.log.stored_tree import node_reader, read_entry
@@ -30,7 +31,7 @@ class LogExport:
     directory: Path
 
 
-async def export_log(store: Store, log: NodeLog, directory: Path) -> LogExport:
+async def export_log(store: Store, log: NodeLog, directory: Path, *, peer: str | None = None) -> LogExport:
     """Sign a checkpoint and write it, every tile and every entry of that size below `directory`.
 
     `directory` is made when missing, and must be empty. The checkpoint is written last: a copy without it was
@@ -40,9 +41,12 @@ async def export_log(store: Store, log: NodeLog, directory: Path) -> LogExport:
     note = await log.checkpoint()
     head = Checkpoint.parse(Note.parse(note).text)
 
+    def shown(entry: bytes) -> bytes:
+        return entry if peer is None else for_peer(entry, peer)
+
     def write(db: Database) -> int:
         _prepare(directory)
-        files = layout(head.size, node_reader(db), lambda position: read_entry(db, position))
+        files = layout(head.size, node_reader(db), lambda position: shown(read_entry(db, position)))
         count = 0
         for path, content in files:
             target = directory / path

@@ -168,12 +168,14 @@ def _no_root(_size: int) -> bytes:
 class LogFacts:
     """One log: its origin (or folder), its head, `read` entries whose tree has `root`, and every fault.
 
-    `root_at` returns the root of the first `size` entries, at most `read`.
+    `withheld` entries are shown by their hash alone. `root_at` returns the root of the first `size` entries, at
+    most `read`.
     """
 
     log: str
     head: Head
     read: int = 0
+    withheld: int = 0
     root: bytes = b""
     ended: Fault | None = None
     altered: Faults = field(default_factory=Faults)

@@ -35,7 +35,8 @@ def entries_unmodified(facts: LogFacts) -> Finding:
         return Finding(
             State.NOT_PROVABLE, "they lead to the root of a checkpoint that no given key has signed"
         )
-    return Finding(State.PROVEN, f"{facts.read:,} entries, in the order in which they were logged")
+    hidden = f" ({facts.withheld:,} shown by their hash alone)" if facts.withheld else ""
+    return Finding(State.PROVEN, f"{facts.read:,} entries{hidden}, in the order in which they were logged")
 
 
 def tree_matches(facts: LogFacts) -> Finding:
@@ -62,7 +63,7 @@ def entries_well_formed(facts: LogFacts) -> Finding:
         return all_broken(facts, facts.malformed)
     if facts.ended:
         return Finding(State.NOT_PROVABLE, f"the first {facts.read:,} are; the others are not there")
-    return Finding(State.PROVEN, f"{facts.read:,} entries in canonical form")
+    return Finding(State.PROVEN, f"{facts.read - facts.withheld:,} entries in canonical form")
 
 
 def no_checkpoint() -> Finding:

@@ -23,6 +23,7 @@ from psi_core.errors import InvalidText, NotFound
 from psi_core.log.entry import Entry
 from psi_core.log.key import Verifier
 from psi_core.log.tiles import TILE_WIDTH, tiles_of
+from psi_core.log.withheld import WITHHELD
 from psi_core.log.witness_policy import WitnessPolicy
 
 
@@ -46,16 +47,19 @@ def read_log(
     contents = _Contents(head.checkpoint.origin.partition("/psi-log")[0], verifiers)
     for data in walk:
         try:
-            contents.take(Entry.decode(data), check.size)
+            if data != WITHHELD:
+                contents.take(Entry.decode(data), check.size)
         except InvalidText as error:
             malformed.add(f"entry {check.size}: {error}", check.size)
         check.append(data)
     contents.checks.finish()
+    root = check.finish()
     return LogFacts(
         log=head.checkpoint.origin,
         head=head,
-        root=check.finish(),
+        root=root,
         read=check.size,
+        withheld=check.withheld,
         ended=walk.ended,
         altered=check.altered,
         tiles=check.tiles,

@@ -6,14 +6,16 @@ from psi_client.audit.facts import Faults
 from psi_client.audit.folder import LogFolder
 from psi_core.errors import InvalidText, NotFound
 from psi_core.log import tree
-from psi_core.log.tiles import TILE_HEIGHT, TILE_WIDTH, levels_of, tile_path
+from psi_core.log.tiles import TILE_HEIGHT, TILE_WIDTH, decode_tile, levels_of, tile_path
 from psi_core.log.tree import HASH_LENGTH
+from psi_core.log.withheld import WITHHELD
 
 
 class TreeCheck:
     """Takes a log's entries in order. Keeps the hash of every complete subtree, 64 bytes an entry.
 
     `altered`: entries whose hash is not the one in the leaf tile. `tiles`: tiles that are missing or differ.
+    `withheld`: entries of which the hash alone is shown.
     """
 
     def __init__(self, folder: LogFolder) -> None:
@@ -23,6 +25,7 @@ class TreeCheck:
         self.size = 0
         self.altered = Faults()
         self.tiles = Faults()
+        self.withheld = 0
 
     def append(self, entry: bytes) -> None:
         """Take the next entry; it is hashed with its tile's others."""
@@ -43,9 +46,23 @@ class TreeCheck:
 
     def _hash_waiting(self) -> None:
         """The subtrees inside one tile."""
-        for level, hashes in enumerate(tree.subtrees(tree.leaf_hashes(self._waiting))):
+        leaves = tree.leaf_hashes(self._waiting)
+        if WITHHELD in self._waiting:
+            leaves = self._with_withheld(leaves)
+        for level, hashes in enumerate(tree.subtrees(leaves)):
             self._add(level, hashes)
         self._waiting.clear()
+
+    def _with_withheld(self, leaves: list[bytes]) -> list[bytes]:
+        """The leaf hashes, those of withheld entries from the tile: they must lead to the signed root like others."""
+        width = len(leaves)
+        try:
+            shown = decode_tile(self._folder.tile(0, (self.size - 1) // TILE_WIDTH, width), width)
+        except (NotFound, InvalidText):
+            return leaves
+        self.withheld += self._waiting.count(WITHHELD)
+        pairs = zip(self._waiting, leaves, shown, strict=True)
+        return [given if entry == WITHHELD else own for entry, own, given in pairs]
 
     def _grow(self) -> None:
         """The subtrees that the newest whole tile completes, and the tiles that these fill."""

@@ -201,12 +201,15 @@ def test_a_log_is_downloaded_in_its_layout(tmp_path: Path) -> None:
     def answer(request: httpx2.Request) -> httpx2.Response:
         path = request.url.path.removeprefix("/v1/log/")
         asked.append(path)
+        if path == "cosigned":
+            body = {"code": "not-found", "detail": "no witness yet"}
+            return httpx2.Response(404, json=body, headers={"content-type": "application/problem+json"})
         return httpx2.Response(200, content=note if path == "checkpoint" else path.encode())
 
     done = node(answer).export_log(tmp_path / "log")
     assert (done.origin, done.size, done.files) == ("lab-a.example/psi-log", 300, 6)
     names = {"tile/entries/000", "tile/entries/001.p/44", "tile/0/000", "tile/0/001.p/44", "tile/1/000.p/1"}
-    assert set(asked) == {"checkpoint", *names}
+    assert set(asked) == {"checkpoint", "cosigned", *names}
     assert {
         path.relative_to(tmp_path / "log").as_posix()
         for path in (tmp_path / "log").rglob("*")

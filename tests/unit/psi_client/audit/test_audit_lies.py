@@ -17,6 +17,8 @@ from psi_core.engines.oprf.key import EpochKey, state
 from psi_core.log.entry import EntryKind
 from psi_core.log.key import COSIGNATURE, Signer
 from psi_core.log.note import Note
+from psi_core.log.tiles import encode_bundle, entries_path, tiles_of
+from psi_core.log.withheld import for_peer
 from psi_core.log.witness_policy import WitnessPolicy
 from psi_core.session.opening import Abort, Offer, Refuse
 from tests.logged_labs import Lab, Line, Session, a_year_of, cosign, honest, session
@@ -576,3 +578,52 @@ def test_places_are_plain(lab_a: Lab, lab_b: Lab, tmp_path: Path) -> None:
     honest(lab_a, lab_b)
     claims = {claim.name: claim for claim in report_on(tmp_path, lab_a, lab_b).claims if claim.logs == (A,)}
     assert claims["sessions within their agreement"].entries == (Place(log=A, position=0),)
+
+
+def export_for_peer(lab: Lab, folder: Path, peer: str) -> Path:
+    """What `psi-node log export --peer` writes."""
+    lab.export(folder)
+    shown = [for_peer(data, peer) for data in lab.entries]
+    for index, width in tiles_of(0, len(shown)):
+        bundle = encode_bundle(shown[index * 256 : index * 256 + width])
+        (folder / entries_path(index, width)).write_bytes(bundle)
+    return folder
+
+
+def test_an_export_for_a_peers_auditor_is_proven_by_hashes(lab_a: Lab, lab_b: Lab, tmp_path: Path) -> None:
+    lab_c = Lab("lab-c.example", 21)
+    terms, done = honest(lab_a, lab_b)
+    honest(lab_a, lab_c)
+    lab_a.pad(300)
+    session(lab_a, lab_b, terms, 3, previous=done[-1].record.hash().hex()).write()
+    folder = export_for_peer(lab_a, tmp_path / "a", "lab-b.example")
+    content = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    assert b"lab-c.example" not in content
+    report = Auditor([*lab_a.verifiers, *lab_b.verifiers]).verify([folder, lab_b.export(tmp_path / "b")])
+    assert {claim.name for claim in report.claims if claim.state is not State.PROVEN} == GIVEN
+    (claim,) = [each for each in report.claims if each.logs == (A,) and each.name.startswith("entries unmod")]
+    assert "shown by their hash alone" in claim.words
+
+
+def test_lie_a_withheld_entry_with_another_hash(lab_a: Lab, lab_b: Lab, tmp_path: Path) -> None:
+    honest(lab_a, lab_b)
+    lab_a.pad(3)
+    folder = export_for_peer(lab_a, tmp_path / "a", "lab-b.example")
+    (path,) = (folder / "tile/0/000.p").iterdir()
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(bytes(content))
+    report = Auditor([*lab_a.verifiers, *lab_b.verifiers]).verify([folder])
+    assert "entries unmodified and in order" in broken(report)
+
+
+def test_lie_an_entry_of_the_pair_withheld(lab_a: Lab, lab_b: Lab, tmp_path: Path) -> None:
+    """Hashes alone cannot show whose entry it is; the counters and the other log do."""
+    terms, done = honest(lab_a, lab_b)
+    session(lab_a, lab_b, terms, 3, previous=done[-1].record.hash().hex()).write()
+    folder = lab_a.export(tmp_path / "a")
+    hidden = [b"" if done[1].offer.session_id.encode() in data else data for data in lab_a.entries]
+    (path,) = (folder / "tile/entries/000.p").iterdir()
+    path.write_bytes(encode_bundle(hidden))
+    report = Auditor([*lab_a.verifiers, *lab_b.verifiers]).verify([folder, lab_b.export(tmp_path / "b")])
+    assert {"counters complete", "session in both logs"} <= set(broken(report))

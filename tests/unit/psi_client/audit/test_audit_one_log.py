@@ -233,7 +233,7 @@ def test_lie_a_checkpoint_of_astronomical_size_ends_soon(lab_a: Any, export: Pat
 def test_lie_signed_entries_that_are_not_canonical(lab_a: Any, tmp_path: Path) -> None:
     lab_a.pad(2)
     honest = lab_a.entries[0]
-    for wrong in [honest.replace(b'":', b'": ', 1), honest[:-1] + b',"v":1}', b"\xff", b"", b"[" * 60_000]:
+    for wrong in [honest.replace(b'":', b'": ', 1), honest[:-1] + b',"v":1}', b"\xff", b"[]", b"[" * 60_000]:
         lab_a.add_bytes(wrong)
     claims = audit(lab_a, lab_a.export(tmp_path / "log"))
     assert claims[ENTRIES].state is State.PROVEN
