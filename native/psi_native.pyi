@@ -3,6 +3,8 @@
 Packed rows are their bytes side by side and, for each, the u32 (little-endian) at which it ends.
 """
 
+from typing import final
+
 def fingerprints(key: bytes, kind: str, values: bytes, ends: bytes) -> bytes:
     """HMAC-SHA-256 fingerprints, 32 bytes each, of packed canonical values of one kind."""
 
@@ -39,6 +41,7 @@ def oprf_prove_possession(secret: bytes, context: bytes) -> bytes:
 def oprf_check_possession(public: bytes, context: bytes, proof: bytes) -> None:
     """Raise ValueError unless the proof of possession holds."""
 
+@final
 class OprfBlinded:
     """One chunk in flight at the receiver; made by `oprf_blind`."""
 
@@ -94,6 +97,7 @@ def oprf_arrange(items: bytes, outputs: bytes, tags: bytes, each: int) -> list[b
 def oprf_change(list: bytes, removed: bytes, added: bytes, each: int) -> bytes:
     """A sorted list of values without `removed` (ValueError where one is not in it) and with `added`, all sorted."""
 
+@final
 class VoleReceiver:
     """The receiver of one VOLE-PSI run: frames in, frames out. ValueError, always the same, ends it for good."""
 
@@ -113,6 +117,7 @@ class VoleReceiver:
     def result(self) -> bytes:
         """Positions of the common items, ascending (u32 little-endian each); once, when `done`."""
 
+@final
 class VoleSender:
     """The sender of one VOLE-PSI run: frames in, frames out. ValueError, always the same, ends it for good."""
 
