@@ -193,7 +193,7 @@ class NodeClient(JobCalls):
         direction: str | None = None,
         reveal: str = "items",
         match_keys: Sequence[str] | None = None,
-        engine: str = "openmined",
+        engine: str = "auto",
     ) -> str:
         """Start a session with a pinned lab; returns its id. Left-out wishes are the widest that is agreed."""
         wishes = {"agreement": agreement, "direction": direction, "reveal": reveal, "engine": engine}
