@@ -1,0 +1,75 @@
+"""python -m benchmarks import|session|audit: see docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable
+
+from benchmarks.figures import Figures
+
+
+def _import(arguments: argparse.Namespace) -> Figures:
+    from benchmarks.importing import measure_import
+
+    return measure_import(arguments.rows, arguments.processes, arguments.rounds)
+
+
+def _session(arguments: argparse.Namespace) -> Figures:
+    from benchmarks.sessions import measure_session
+
+    return measure_session(arguments.engine, arguments.items, arguments.direction, arguments.rounds)
+
+
+def _audit(arguments: argparse.Namespace) -> Figures:
+    from benchmarks.auditing import measure_audit
+
+    return measure_audit(arguments.entries, arguments.rounds)
+
+
+def _number(text: str) -> int:
+    number = int(text.replace(",", ""))
+    if number < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return number
+
+
+def parser() -> argparse.ArgumentParser:
+    """The commands and their options."""
+    top = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="Measure against baselines of the same run."
+    )
+    commands = top.add_subparsers(required=True)
+
+    def command(
+        name: str, words: str, run: Callable[[argparse.Namespace], Figures]
+    ) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=words, description=words)
+        made.add_argument("--json", action="store_true", help="one JSON object on one line")
+        made.add_argument(
+            "--rounds", type=_number, default=1, help="measure so often, in turns, and take medians"
+        )
+        made.set_defaults(run=run)
+        return made
+
+    made = command("import", "a CSV file of mixed kinds into a new store", _import)
+    made.add_argument("--rows", type=_number, default=1_000_000)
+    made.add_argument("--processes", type=_number, default=os.cpu_count() or 1, help="worker processes")
+    made = command("session", "one session between two nodes over mutual TLS", _session)
+    made.add_argument("--engine", default="openmined")
+    made.add_argument("--items", type=_number, default=50_000, help="on each side")
+    made.add_argument("--direction", choices=("initiator", "responder", "both"), default="initiator")
+    made = command("audit", "an exported log", _audit)
+    made.add_argument("--entries", type=_number, default=100_000)
+    return top
+
+
+def main() -> None:
+    """Measure, and print what came of it."""
+    arguments = parser().parse_args()
+    figures: Figures = arguments.run(arguments)
+    figures.show(as_json=arguments.json)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""`session`: one session between two nodes, two processes on loopback over gRPC and mutual TLS."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from benchmarks.children import answer_of, cpu_seconds, family, peak_rss
+from benchmarks.figures import Figures
+from benchmarks.two_nodes import NodeProcess, give_list, two_nodes
+from psi_core.engines.registry import engines
+from psi_core.errors import EngineFault
+from psi_service.sessions.progress import Phase
+
+MATCH_KEY = "device_id"
+OVERLAP = 100
+"""One item in so many is on both lists."""
+
+
+def measure_session(engine: str, items: int, direction: str, rounds: int) -> Figures:
+    """Sessions and baselines take turns, `rounds` times; every figure is the median of its rounds.
+
+    `seconds` run from Begin (both snapshots are frozen and logged) to the result in the initiator's memory.
+    """
+    variant = engines()[engine].variant
+    with TemporaryDirectory(prefix="psi-benchmark-") as temporary:
+        folder = Path(temporary)
+        with two_nodes(folder, MATCH_KEY, engine, variant) as nodes:
+            shared = [_device() for _ in range(items // OVERLAP)]
+            for node in nodes:
+                give_list(node, folder, shared + [_device() for _ in range(items - len(shared))])
+            idle = max(map(_memory, nodes))
+            # A node that has been up for a while has its worker processes; so has the baseline.
+            _one(*nodes, engine, direction, len(shared))
+            runs, baselines = [], []
+            for _ in range(rounds):
+                runs.append(_one(*nodes, engine, direction, len(shared)))
+                baselines.append(_baselines(engine, runs[-1]["lane"]))
+            peak = max(map(_memory, nodes))
+    return Figures(
+        command="session",
+        items=items,
+        seconds=median([run["seconds"] for run in runs]),
+        bytes=runs[-1]["bytes"],
+        peak_rss_bytes=peak,
+        baselines=_medians(baselines, "seconds"),
+        cpu_seconds=median([run["cpu_seconds"] for run in runs]),
+        baseline_cpu_seconds=_medians(baselines, "cpu_seconds"),
+        details={
+            "engine": engine,
+            "variant": variant,
+            "direction": direction,
+            "rounds": rounds,
+            "padded_size": runs[-1]["lane"]["own_size"],
+            "whole_session_seconds": round(median([run["whole"] for run in runs]), 4),
+            "rss_before_bytes": idle,
+            "cores": os.cpu_count(),
+        },
+    )
+
+
+def _device() -> str:
+    return f"ios:{secrets.token_hex(16)}"
+
+
+def _memory(node: NodeProcess) -> int:
+    return sum(map(peak_rss, family(node.pid)))
+
+
+def _cpu(*nodes: NodeProcess) -> float:
+    return sum(cpu_seconds(pid) for node in nodes for pid in family(node.pid))
+
+
+def _one(a: NodeProcess, b: NodeProcess, engine: str, direction: str, expected: int) -> dict[str, Any]:
+    cpu = _cpu(a, b)
+    session_id = a.client.match(b.lab, engine=engine, direction=direction)
+    *_, last = a.client.follow(session_id)
+    session = last["session"]
+    (lane,) = session["lanes"]
+    if session["state"] != "complete" or (direction != "responder" and lane["matched"] != expected):
+        raise EngineFault(f"the session ended as {session['state']}: the figures would mean nothing")
+    at: dict[str, float] = {}
+    while Phase.DONE not in at:
+        phase, seconds = a.phases.get(timeout=60)
+        at[phase] = seconds
+    return {
+        "seconds": at[Phase.COMPUTED] - at[Phase.BEGUN],
+        "whole": at[Phase.DONE] - at[Phase.FREEZING],
+        "cpu_seconds": _cpu(a, b) - cpu,
+        "bytes": session["bytes_sent"] + session["bytes_received"],
+        "lane": lane,
+    }
+
+
+def _baselines(engine: str, lane: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    own, peer = lane["own_size"], lane["peer_size"]
+    found = {"plain": answer_of("benchmarks.plain_exchange", max(own, peer))}
+    if engine == "openmined":
+        parameters = engines()[engine].parameters(own, peer, "items")
+        sizes = (parameters["buckets"], parameters["bucket_size"], os.cpu_count())
+        found["openmined"] = answer_of("benchmarks.bare_openmined", *sizes)
+    return found
+
+
+def _medians(rounds: Sequence[Mapping[str, Mapping[str, float]]], field: str) -> dict[str, float]:
+    return {name: median([each[name][field] for each in rounds]) for name in rounds[0]}
