@@ -132,10 +132,6 @@ class JobService:
         await self._store.transaction(work)
         self._scheduler.set_alarm(number, None)
 
-    async def late(self) -> tuple[int, ...]:
-        """Numbers of the jobs that should have begun a minute ago and have not."""
-        return tuple(job.id for job in await self.list() if job.late)
-
     async def _changed(self, work: Callable[[Database], JobRow]) -> JobView:
         job = await self._store.transaction(work)
         self._scheduler.set_alarm(job.id, job.due)
