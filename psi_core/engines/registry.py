@@ -9,10 +9,12 @@ from psi_core import native_core
 from psi_core.engines.interface import Engine
 from psi_core.engines.openmined.engine import OpenMined
 from psi_core.engines.oprf.engine import Oprf
+from psi_core.engines.vole.engine import Vole
 
 _OPENMINED: Engine = OpenMined()
 _OPRF: Engine = Oprf()
-_KNOWN: Mapping[str, Engine] = MappingProxyType({each.name: each for each in (_OPENMINED, _OPRF)})
+_VOLE: Engine = Vole()
+_KNOWN: Mapping[str, Engine] = MappingProxyType({each.name: each for each in (_OPENMINED, _OPRF, _VOLE)})
 _WITHOUT_NATIVE: Mapping[str, Engine] = MappingProxyType({_OPENMINED.name: _OPENMINED})
 
 
@@ -22,5 +24,5 @@ def known_engines() -> Mapping[str, Engine]:
 
 
 def engines() -> Mapping[str, Engine]:
-    """Return the engines that this build can run, by name; `oprf` needs the native core."""
+    """Return the engines that this build can run, by name; `oprf` and `vole` need the native core."""
     return _KNOWN if native_core.available() else _WITHOUT_NATIVE

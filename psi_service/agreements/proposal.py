@@ -54,8 +54,8 @@ class Proposal(BaseModel):
     learns: tuple[LabName, ...] | None = Field(None, description="Who may learn; left out: both labs.")
     reveal: tuple[str, ...] = Field(("items",), description="items, count or both.")
     engines: tuple[ProposedEngine, ...] = Field(
-        (ProposedEngine(engine="oprf"), ProposedEngine(engine="openmined")),
-        description="Left out: oprf, and openmined for a node without the native core.",
+        (ProposedEngine(engine="oprf"), ProposedEngine(engine="vole"), ProposedEngine(engine="openmined")),
+        description="Left out: oprf, vole for large sets, and openmined for a node without the native core.",
     )
     valid_from: Instant | None = Field(None, description="Left out: the beginning of today, UTC.")
     valid_until: Instant | None = Field(None, description="Left out: 365 days after valid_from.")

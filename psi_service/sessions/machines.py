@@ -6,6 +6,7 @@ import secrets
 
 from psi_core.engines.interface import Engine, LaneContext, Worker
 from psi_core.engines.oprf.lane import OprfLane, item_domain
+from psi_core.engines.vole.lane import VoleLane, run_context
 from psi_core.session.closing import Chunks
 from psi_core.session.items import PRIVATE_CANARIES, LaneItems, domain, dummy, fill, shared_canaries
 from psi_core.session.results import SALT_BYTES
@@ -33,8 +34,8 @@ def build_machines(
     """A fresh machine for each run of each lane, in the order in which they start. Raises EngineFault."""
     found = []
     for number, (items, engine) in enumerate(zip(lanes, engines, strict=True)):
-        context = _context(session, number, items)
         for run in runs(session.offer.direction, one_for_both=engine.one_run_for_both):
+            context = _context(session, number, run, items)
             receives = RECEIVER_OF_RUN[run] == session.side
             make = engine.receiver if receives else engine.sender
             found.append(LaneRun(number, run, make(context, worker), receives))
@@ -51,7 +52,7 @@ def proven_chunks(lane_runs: list[LaneRun], lanes: int) -> tuple[Chunks | None, 
     return tuple(found)
 
 
-def _context(session: OpenSession, number: int, items: LaneItems) -> LaneContext:
+def _context(session: OpenSession, number: int, run: int, items: LaneItems) -> LaneContext:
     lane, key = session.accept.lanes[number], session.keys[number]
     plain = LaneContext(
         match_key=lane.match_key,
@@ -60,16 +61,9 @@ def _context(session: OpenSession, number: int, items: LaneItems) -> LaneContext
         parameters=lane.parameters,
         reveal=session.offer.reveal,
     )
-    if key is None:
-        return plain
-    return OprfLane(
-        match_key=plain.match_key,
-        items=plain.items,
-        peer_size=plain.peer_size,
-        parameters=plain.parameters,
-        reveal=plain.reveal,
-        ctx=session.ctx,
-        statement=key.statement,
-        returns=session.offer.direction == "both",
-        key=key.own,
-    )
+    if lane.engine == "vole":
+        return VoleLane(**vars(plain), context=run_context(session.ctx, number, run))
+    if key is not None:
+        returns = session.offer.direction == "both"
+        return OprfLane(**vars(plain), ctx=session.ctx, statement=key.statement, returns=returns, key=key.own)
+    return plain

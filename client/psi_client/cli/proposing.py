@@ -62,7 +62,7 @@ EngineOption = Annotated[
     typer.Option(
         "--engine",
         metavar="NAME[:VARIANT]",
-        help="Left out: oprf, and openmined for a node without the native core.",
+        help="Left out: oprf, vole (large sets) and openmined (no native core).",
         show_default=False,
     ),
 ]

@@ -64,6 +64,7 @@ async def test_what_is_left_out_takes_its_default_in_the_signed_text(a: Office) 
     assert terms.reveal == ("items",)
     assert [(each.engine, each.variant) for each in terms.engines] == [
         ("oprf", "verifiable"),
+        ("vole", "malicious"),
         ("openmined", "semi-honest"),
     ]
     assert terms.created == "2026-11-24T09:30:00Z"
