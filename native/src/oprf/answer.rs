@@ -3,13 +3,14 @@
 use curve25519_dalek::ristretto::RistrettoPoint;
 use curve25519_dalek::scalar::Scalar;
 use rayon::prelude::*;
+use sha2::{Digest, Sha512};
 use zeroize::Zeroizing;
 
 use super::blinded::{GRAIN, encode_doubles, outputs};
 use super::fault::OprfFault;
 use super::keys::{PublicKey, SecretKey};
 use super::proof::{Composites, Proof, prove_with, verify, weighted_sum, weights};
-use super::suite::{Encoded, Mode, Output, Suite, random_scalar, read_element};
+use super::suite::{Encoded, Mode, Output, Suite, length, read_element};
 
 /// What a server answered to one chunk: the proof, then one element for each blinded one.
 pub struct Answer<'a> {
@@ -44,11 +45,27 @@ pub fn wire_public(public: &PublicKey) -> PublicKey {
     PublicKey::of(public.point() * Scalar::from(4u8).invert())
 }
 
-/// Answer a chunk of 1 to 65,535 blinded elements: proof, then evaluated elements, 64 + 32 * n bytes.
+/// The proof's nonce: a function of the key and of all that is proven, as in RFC 8032 section 5.1.6.
+///
+/// So the same chunk in the same place is answered with the same bytes after a break, and no two proofs share a nonce.
+fn proof_nonce(key: &Scalar, blinded: &[Encoded], binding: &[u8]) -> Result<Zeroizing<Scalar>, OprfFault> {
+    let hash = Sha512::new()
+        .chain_update(b"psi-oprf-nonce/v1")
+        .chain_update(key.as_bytes())
+        .chain_update(length(binding)?)
+        .chain_update(binding)
+        .chain_update(blinded.as_flattened())
+        .finalize();
+    let wide = Zeroizing::new(Output::from(hash));
+    Ok(Zeroizing::new(Scalar::from_bytes_mod_order_wide(&wide)))
+}
+
+/// Answer a chunk of 1 to 65,535 blinded elements: proof, then evaluated elements, 64 + 32 * n bytes. The same key,
+/// chunk and binding give the same answer.
 pub fn answer(key: &SecretKey, blinded: &[Encoded], binding: &[u8]) -> Result<Vec<u8>, OprfFault> {
-    let nonce = Zeroizing::new(random_scalar()?);
     let quarter = Zeroizing::new(key.scalar().div_by_2().div_by_2());
     let eighth = Zeroizing::new(quarter.div_by_2());
+    let nonce = proof_nonce(&quarter, blinded, binding)?;
     let suite = Suite::new(Mode::Voprf);
     let public = PublicKey::of(RistrettoPoint::mul_base(&quarter));
     let before = read_all(blinded, "blinded element")?;

@@ -1,10 +1,11 @@
 //! The batch forms give what the plain forms give, for sizes around every boundary of their tasks.
 
+use curve25519_dalek::ristretto::RistrettoPoint;
 use curve25519_dalek::scalar::Scalar;
 
 use super::super::answer::{Answer, answer, check, evaluate_all, wire_public};
 use super::super::blinded::Blinded;
-use super::super::keys::SecretKey;
+use super::super::keys::{SecretKey, read_pair};
 use super::super::suite::{Mode, Suite};
 use super::super::{OprfFault, outputs, server};
 use super::{Checked, inputs};
@@ -51,6 +52,26 @@ fn a_chunk_is_made_again_from_its_seed_and_place_only() -> Checked {
     assert_eq!(first.elements(), Blinded::new(&[1; 32], 5, &given)?.elements());
     for other in [Blinded::new(&[2; 32], 5, &given)?, Blinded::new(&[1; 32], 6, &given)?] {
         assert!(first.elements().iter().all(|element| !other.elements().contains(element)));
+    }
+    Ok(())
+}
+
+#[test]
+fn a_chunk_is_answered_with_the_same_bytes_again() -> Checked {
+    let key = SecretKey::random()?;
+    let (first, second) =
+        (Blinded::new(&[1; 32], 0, &inputs(9, 3))?, Blinded::new(&[2; 32], 0, &inputs(9, 3))?);
+    let once = answer(&key, first.elements(), b"one")?;
+    assert_eq!(answer(&key, first.elements(), b"one")?, once);
+    // A nonce that two proofs shared would give the key away. It shows as the same commitment, s * G + c * K/4.
+    let wire = wire_public(&key.public());
+    let commitment = |bytes: &[u8]| -> Result<RistrettoPoint, OprfFault> {
+        let (c, s) = read_pair(Answer::parse(bytes)?.proof)?;
+        Ok(RistrettoPoint::vartime_double_scalar_mul_basepoint(&c, wire.point(), &s))
+    };
+    let known = commitment(&once)?;
+    for others in [answer(&key, first.elements(), b"two")?, answer(&key, second.elements(), b"one")?] {
+        assert_ne!(commitment(&others)?, known);
     }
     Ok(())
 }
