@@ -56,6 +56,9 @@ def _summary(report: Report, made: str) -> Iterator[str]:
     if broken:
         yield "<p><strong>Something is wrong.</strong> The claims marked broken are contradicted by the logs, or by"
         yield " signatures that only the labs could have made. Each names the entries that show it.</p>"
+    elif report.unproven:
+        yield "<p><strong>Too little was given.</strong> Nothing was found to be wrong, but a claim without which"
+        yield f" the others say little could not be proven: {_text(report.unproven)}.</p>"
     else:
         yield "<p>Nothing in the logs contradicts what the labs claim.</p>"
     yield "<p>This audit saw no item of any list: logs hold only agreements, sizes, seals and signatures.</p>"

@@ -60,13 +60,18 @@ class Report(BaseModel):
         """Return how many claims are in `state`."""
         return sum(claim.state is state for claim in self.claims)
 
-    def check(self) -> None:
-        """Raise VerificationError when a claim is broken, or one that every audit must prove is not proven."""
+    @property
+    def unproven(self) -> str:
+        """The first claim that is broken, or must be proven and is not, in words; empty when there is none."""
         for claim in self.claims:
             if claim.state is State.BROKEN or (claim.name in NEEDED and claim.state is not State.PROVEN):
-                raise VerificationError(
-                    f"{', '.join(claim.logs)}: {claim.name} is {claim.state}: {claim.words}"
-                )
+                return f"{', '.join(claim.logs)}: {claim.name} is {claim.state}: {claim.words}"
+        return ""
+
+    def check(self) -> None:
+        """Raise VerificationError when a claim is broken, or one that every audit must prove is not proven."""
+        if self.unproven:
+            raise VerificationError(self.unproven)
 
 
 NEEDED = frozenset(

@@ -58,7 +58,8 @@ def records_chained(facts: LogFacts) -> Finding:
 
 def within_agreement(facts: LogFacts) -> Finding:
     """Each session ran under an agreement that both had signed, that none had revoked, and within its terms."""
-    words = f"{facts.replayed.sessions:,} sessions under {len(facts.replayed.cited):,} agreements in force"
+    agreements = f"{len(facts.replayed.cited):,} agreement{'s' if len(facts.replayed.cited) != 1 else ''}"
+    words = f"{facts.replayed.sessions:,} sessions under {agreements} in force"
     finding = _replayed(facts, "terms", words)
     if finding.state is not State.PROVEN:
         return finding

@@ -75,3 +75,11 @@ def test_hostile_words_stay_words() -> None:
     assert "\u202e" not in document
     assert "\x00" not in document
     assert "Something is wrong" in read.words
+
+
+def test_too_little_given_is_not_called_well(lab_a: Lab, lab_b: Lab, tmp_path: Path) -> None:
+    lab_a.pad(3)
+    report = Auditor(lab_b.verifiers).verify([lab_a.export(tmp_path / "a")])
+    words = Reader(html_report(report, made="today", keys=lab_b.verifiers)).words
+    assert "Too little was given" in words
+    assert "Nothing in the logs contradicts" not in words
