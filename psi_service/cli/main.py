@@ -12,7 +12,7 @@ import typer
 from psi_client.cli.ending import Commands, run
 from psi_client.cli.options import CONTEXT, JsonOption, examples
 
-from psi_service.cli import backup, card, consortium, doctor, initialising, log, serving, tokens
+from psi_service.cli import backup, card, consortium, doctor, initialising, log, serving, tokens, witness
 from psi_service.cli.options import DataOption
 
 app = typer.Typer(
@@ -44,6 +44,7 @@ app.command("restore", epilog=backup.RESTORE_EXAMPLES)(backup.restore)
 app.add_typer(consortium.app)
 app.add_typer(log.app)
 app.add_typer(tokens.app)
+app.add_typer(witness.app)
 
 
 def main() -> NoReturn:

@@ -16,7 +16,7 @@ from psi_service.cli.main import app as psi_node_app
 from tests.commands import run_psi, run_psi_node
 
 ROOTS = {"psi": get_command(psi_app), "psi-node": get_command(psi_node_app)}
-OFFLINE = ("psi audit",)
+OFFLINE = ("psi audit", "psi-node witness")
 
 
 def commands(name: str, command: Any) -> Iterator[tuple[str, Any]]:

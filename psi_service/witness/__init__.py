@@ -1,0 +1,1 @@
+"""An independent witness (c2sp.org/tlog-witness): cosigns the logs that it is told to watch, and runs no sessions."""
