@@ -59,6 +59,8 @@ from psi_service.peers.open_calls import OpenCalls
 from psi_service.peers.pins import PinBoard
 from psi_service.peers.probe import PeerProbe
 from psi_service.readiness import Readiness
+from psi_service.retention.rounds import RetentionRounds
+from psi_service.retention.service import RetentionService
 from psi_service.sessions.books import Desk
 from psi_service.sessions.checkpoints import Checkpoints
 from psi_service.sessions.epoch_keys import EpochKeys
@@ -204,6 +206,7 @@ class Node:
             SessionsServicer(callers, self._sessions.incoming),
         )
         self.services = self._services(terms, calls)
+        self._retention = RetentionRounds(self.services.retention, ground.settings.retention_seconds)
         self._admin_port: AdminPort | None = None
         self._asking: asyncio.Task[None] | None = None
         self._port = 0
@@ -226,6 +229,13 @@ class Node:
                 processes=ground.settings.workers,
             ),
             actors=ActorService(ground.store, ground.keys.data_key),
+            retention=RetentionService(
+                ground.store,
+                ground.log,
+                ground.clock,
+                data_key=ground.keys.data_key,
+                current_key=terms.current_key,
+            ),
             peers=peers.directory,
             probe=PeerProbe(ground.tls, peers.directory, peers.delivery, calls.facts, ground.clock),
             consortium=terms.consortium,
@@ -274,6 +284,7 @@ class Node:
         self._port = await self._peer_port.start(self.settings.peer_listen)
         await self._open_admin_port(self._admin_port)
         self._rounds.start()
+        self._retention.start()
         questions = FirstQuestions(log, self._peers.directory, self._peers.delivery, self._sessions.service)
         self._asking = asyncio.create_task(self._begin_work(questions), name="first-questions")
 
@@ -300,6 +311,7 @@ class Node:
             await asyncio.wait([self._asking])
         await self._jobs.scheduler.stop()
         await self._rounds.stop()
+        await self._retention.stop()
         await self._sessions.running.stop()
         await self._peer_port.stop(self.settings.stop_timeout_seconds)
         if self._admin_port is not None:

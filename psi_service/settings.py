@@ -93,6 +93,9 @@ class Settings(BaseSettings):
         True,
         description="Whether a job may run a command on this host when it finds something new (--on-new).",
     )
+    retention_seconds: int = Field(
+        3600, ge=60, le=86_400, description="How often expired indicators are purged."
+    )
     max_import_mib: int = Field(4096, ge=1, le=1_048_576, description="The largest import, in MiB.")
 
     @classmethod

@@ -109,6 +109,10 @@ class NodeClient(JobCalls):
         """One own actor."""
         return self._rest.post("/v1/actors/show", {"reference": reference})
 
+    def erase_actor(self, reference: str, *, dry_run: bool = True) -> Json:
+        """What goes with an own actor when it is erased; without `dry_run` it is."""
+        return self._rest.post("/v1/actors/erase", {"reference": reference, "dry_run": dry_run})
+
     # Peers, consortium, agreements
 
     def peers(self) -> list[Json]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from psi_service.peers.directory import PeerDirectory
     from psi_service.peers.probe import PeerProbe
     from psi_service.readiness import Readiness
+    from psi_service.retention.service import RetentionService
     from psi_service.sessions.service import SessionService
     from psi_service.store.database import Store
     from psi_service.tokens import Tokens
@@ -38,6 +39,7 @@ class Services:
     tokens: Tokens
     importer: Importer
     actors: ActorService
+    retention: RetentionService
     peers: PeerDirectory
     probe: PeerProbe
     consortium: ConsortiumService

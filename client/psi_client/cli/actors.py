@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from psi_client.cli.options import CONTEXT, JsonOption, LimitOption, ProfileOption, examples
-from psi_client.cli.output import answer
+from psi_client.cli.options import CONTEXT, JsonOption, LimitOption, ProfileOption, YesOption, examples
+from psi_client.cli.output import answer, confirmed
 from psi_client.cli.reach import node_at
+from psi_core.errors import Conflict
 
 app = typer.Typer(
     name="actors",
@@ -60,6 +61,31 @@ def show_actor(
     with node_at(profile) as node:
         actor = node.actor(reference)
     answer(actor, print_actor, as_json=as_json)
+
+
+@app.command("erase", epilog=examples("psi actors erase acct-00017 --dry-run", "psi actors erase acct-00017"))
+def erase_actor(
+    reference: Annotated[
+        str, typer.Argument(metavar="ACTOR", help="Its reference, as imported.", show_default=False)
+    ],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would go.")] = False,
+    yes: YesOption = False,
+    profile: ProfileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Erase an actor for good: its indicators, and what was matched on them. Shows what goes, and asks."""
+    from psi_client.cli.output import console
+    from psi_client.cli.show.actors import print_erasure
+
+    with node_at(profile) as node:
+        found = node.erase_actor(reference)
+        if not dry_run:
+            if not (yes or as_json):
+                print_erasure(console(stderr=True), found)
+            if not confirmed("Erase it for good?", yes=yes, as_json=as_json):
+                raise Conflict("you did not confirm it: nothing was erased")
+            found = node.erase_actor(reference, dry_run=False)
+    answer(found, print_erasure, as_json=as_json)
 
 
 def _list(profile: Path | None, as_json: bool, limit: int, after: int, kind: str | None) -> None:

@@ -45,5 +45,21 @@ def print_actor(console: Console, actor: Mapping[str, Any]) -> None:
     print_table(console, ("kind", "indicators", "of them derived"), rows)
 
 
+def print_erasure(console: Console, erasure: Mapping[str, Any]) -> None:
+    """What goes with an actor, or has gone."""
+    kinds = [_kind(kind) for kind in erasure["kinds"]]
+    print_pairs(
+        console,
+        {
+            "actor": erasure["reference"],
+            "indicators": kinds,
+            "matches": f"{counted(erasure['matches'], 'match', 'matches')}"
+            + (f" with {', '.join(erasure['peers'])}" if erasure["peers"] else ""),
+        },
+    )
+    if erasure["erased"]:
+        print_line(console, "It is erased. Backups made before hold it still: let them expire.")
+
+
 def _kind(kind: Mapping[str, Any]) -> str:
     return str(kind["kind"]) if kind["count"] == 1 else f"{kind['kind']} ({kind['count']})"

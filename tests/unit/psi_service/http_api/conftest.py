@@ -86,6 +86,7 @@ def api(tmp_path: Path) -> Iterator[Api]:
             tokens=tokens,
             importer=untouched,
             actors=untouched,
+            retention=untouched,
             peers=PeerDirectory("lab-a.example", store, log, PinBoard(), OpenCalls(), clock),
             probe=untouched,
             consortium=untouched,

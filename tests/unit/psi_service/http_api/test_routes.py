@@ -33,6 +33,7 @@ TABLE: dict[str, set[Role]] = {
     "GET /v1/imports": BOTH,
     "GET /v1/actors": BOTH,
     "POST /v1/actors/show": BOTH,
+    "POST /v1/actors/erase": BOTH,
     "GET /v1/card": BOTH,
     "GET /v1/peers": BOTH,
     "POST /v1/peers": {OPERATOR},

@@ -1,0 +1,86 @@
+"""Expiry on a timer, erasure on demand. Both are entries of the log: that it was done, by whom, never to whom."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from functools import partial
+
+from sqlite_utils import Database
+
+from psi_core.errors import NotFound
+from psi_core.log.entry import EntryKind
+from psi_service import sealing
+from psi_service.actors.reference import clean_reference
+from psi_service.clock import Clock, instant
+from psi_service.log.node_log import NodeLog
+from psi_service.retention.erasure import Erasure, erase, preview
+from psi_service.retention.expiry import expired_actors, purge_expired
+from psi_service.store.database import Store
+
+CurrentKey = Callable[[], Awaitable[tuple[str, bytes]]]
+"""The current consortium key's id and the key; raises NotFound."""
+
+_BY_LOOKUP = "SELECT id FROM actors WHERE lookup = ?"
+
+
+class RetentionService:
+    """Purges and erases; `data_key` finds actors, the consortium key their joined elements."""
+
+    def __init__(
+        self, store: Store, log: NodeLog, clock: Clock, *, data_key: bytes, current_key: CurrentKey
+    ) -> None:
+        self._store = store
+        self._log = log
+        self._clock = clock
+        self._data_key = data_key
+        self._current_key = current_key
+
+    async def expire(self) -> int:
+        """Purge every indicator whose time has come, and what was made of it; returns how many there were.
+
+        Raises NodeRefusing, StoreError.
+        """
+        now, purged = self._clock(), 0
+        while actors := await self._store.query(lambda db: expired_actors(db, now)):
+            _, key = await self._current_key()
+            purged += await self._store.transaction(partial(self._expire, actors=actors, key=key, now=now))
+        return purged
+
+    async def preview(self, reference: str) -> Erasure:
+        """What an erasure of this actor would remove. Raises NotFound, InputError."""
+        return await self._store.query(lambda db: preview(db, self._find(db, reference), reference))
+
+    async def erase(self, reference: str, by: str) -> Erasure:
+        """Erase the actor for good. `by` names the token. Raises NotFound, InputError, NodeRefusing."""
+        key = await self._key_if_any()
+
+        def work(db: Database) -> Erasure:
+            actor = self._find(db, reference)
+            what = preview(db, actor, reference, erased=True)
+            erase(db, actor, key, instant(self._clock()))
+            self._log.append(db, EntryKind.ADMIN, {"action": "actor-erased", "by": by})
+            return what
+
+        return await self._store.transaction(work)
+
+    def _expire(self, db: Database, *, actors: list[int], key: bytes, now: datetime) -> int:
+        purged = purge_expired(db, actors, key, now)
+        self._log.append(db, EntryKind.ADMIN, {"action": "indicators-expired"})
+        return purged
+
+    def _find(self, db: Database, reference: str) -> int:
+        lookup = sealing.lookup(self._data_key, clean_reference(reference))
+        row = db.conn.execute(_BY_LOOKUP, (lookup,)).fetchone()
+        if row is None:
+            raise NotFound(
+                "there is no actor of this reference: references are compared as they were imported"
+            )
+        return int(row[0])
+
+    async def _key_if_any(self) -> bytes:
+        """Without a consortium there are no fingerprints, and so no joined elements."""
+        try:
+            return (await self._current_key())[1]
+        except NotFound:
+            return bytes(32)
