@@ -71,14 +71,19 @@ impl Code {
 
     /// y_i = x_i + sum of beta_(i,j) y_(i-j) for j = 1 ... 24, + y_(i-25).
     fn convolve<S: Symbol>(&self, vector: &mut [S]) {
-        for at in 0..vector.len() {
-            let (before, rest) = vector.split_at_mut(at);
-            let tap = self.taps[at];
-            let window = &before[at.saturating_sub(STATE)..];
-            let sum = window.iter().rev().enumerate().fold(rest[0], |sum, (back, symbol)| {
+        let behind = |window: &[S], tap: u32, symbol: S| {
+            window.iter().rev().enumerate().fold(symbol, |sum, (back, symbol)| {
                 sum.plus(symbol.masked(u128::from((tap >> back) & 1).wrapping_neg()))
-            });
-            rest[0] = if at > STATE { sum.plus(before[at - STATE - 1]) } else { sum };
+            })
+        };
+        for at in 0..vector.len().min(STATE + 1) {
+            vector[at] = behind(&vector[at.saturating_sub(STATE)..at], self.taps[at], vector[at]);
+        }
+        for at in STATE + 1..vector.len() {
+            // A window of a fixed length, so that the loop is unrolled.
+            let Some((last, window)) = vector[at - STATE - 1..].split_first_chunk::<1>() else { return };
+            let Some(window) = window.first_chunk::<STATE>() else { return };
+            vector[at] = behind(window, self.taps[at], vector[at]).plus(last[0]);
         }
     }
 }
