@@ -27,7 +27,20 @@ from psi_service.http_api.answers import DescribedApi
 from psi_service.http_api.guard import Guard
 from psi_service.http_api.services import Services
 
-ROOMS = (status, imports, actors, erasure, peers, consortium, agreements, sessions, jobs, matches, log, tokens)
+ROOMS = (
+    status,
+    imports,
+    actors,
+    erasure,
+    peers,
+    consortium,
+    agreements,
+    sessions,
+    jobs,
+    matches,
+    log,
+    tokens,
+)
 _DESCRIPTION = """
 What a lab's own people and programs ask their node to do. Send `Authorization: Bearer` with a token of the node.
 Every error is `application/problem+json` with a stable `code`.
