@@ -72,6 +72,7 @@ from psi_service.sessions.surroundings import Limits, Surroundings
 from psi_service.settings import Settings
 from psi_service.store.database import Store
 from psi_service.tokens import Tokens
+from psi_service.url_witness import url_witnesses
 from psi_service.version import version
 from psi_service.witness_rounds import WitnessRounds
 
@@ -196,6 +197,7 @@ class Node:
             self._peers.directory.list,
             self._peers.delivery.client,
             ground.settings.checkpoint_seconds,
+            url_witnesses(ground.settings.witness_policy_path, ground.store, ground.log, ground.clock),
         )
         callers = CallerCheck(self._peers.pins)
         self._peer_port = PeerServer(

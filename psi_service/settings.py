@@ -83,6 +83,10 @@ class Settings(BaseSettings):
         300, ge=5, le=3600, description="A session ends when the peer says nothing for this long."
     )
     stop_timeout_seconds: int = Field(10, ge=1, le=300, description="How long a stop may take.")
+    witness_policy: Path | None = Field(
+        None,
+        description="A policy (c2sp.org/tlog-policy); its witnesses with a URL are asked to cosign the log too.",
+    )
     checkpoint_seconds: int = Field(
         3600,
         ge=10,
@@ -143,7 +147,7 @@ class Settings(BaseSettings):
             return [name.strip() for name in hosts.split(",") if name.strip()]
         return hosts
 
-    @field_validator("admin_certificate", "admin_key", mode="before")
+    @field_validator("admin_certificate", "admin_key", "witness_policy", mode="before")
     @classmethod
     def _unset(cls, path: object) -> object:
         """TOML has no null; the empty string says `none`."""
@@ -196,6 +200,11 @@ class Settings(BaseSettings):
     def head_path(self) -> Path:
         """The second head file, absolute."""
         return self.data_dir / self.head_file
+
+    @property
+    def witness_policy_path(self) -> Path | None:
+        """The witness policy, absolute; None without one."""
+        return self.witness_policy and self.data_dir / self.witness_policy
 
     @property
     def keys_dir(self) -> Path:

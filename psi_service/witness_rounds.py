@@ -25,8 +25,21 @@ class Cosigner(Protocol):
         ...
 
 
+class Independent(Protocol):
+    """A witness that is no peer; see url_witness.py."""
+
+    @property
+    def name(self) -> str:
+        """By which the journal knows it."""
+        ...
+
+    async def ask(self) -> None:
+        """Have the newest checkpoint cosigned."""
+        ...
+
+
 class WitnessRounds:
-    """Asks the pinned peers of `cards`, one after the other; `dial` connects to one."""
+    """Asks the pinned peers of `cards`, then the `independent` witnesses; `dial` connects to a peer."""
 
     def __init__(
         self,
@@ -34,11 +47,13 @@ class WitnessRounds:
         cards: Callable[[], Sequence[Card]],
         dial: Callable[[str], AbstractAsyncContextManager[Cosigner]],
         seconds: float,
+        independent: Sequence[Independent] = (),
     ) -> None:
         self._checkpoints = checkpoints
         self._cards = cards
         self._dial = dial
         self._seconds = seconds
+        self._independent = independent
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -70,6 +85,14 @@ class WitnessRounds:
                     await self._ask(card)
             except PsiError as fault:
                 log.warning("peer did not cosign", peer=card.lab, code=fault.code, reason=str(fault))
+
+        for witness in self._independent:
+            try:
+                await witness.ask()
+            except PsiError as fault:
+                log.warning(
+                    "witness did not cosign", witness=witness.name, code=fault.code, reason=str(fault)
+                )
 
     async def _ask(self, card: Card) -> None:
         async with self._dial(card.lab) as peer:

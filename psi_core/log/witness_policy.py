@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from psi_core.errors import InvalidSignature, InvalidText
 from psi_core.log.key import COSIGNATURE, ED25519, NoteType, Verifier
@@ -38,12 +38,16 @@ class Group:
 
 @dataclass(frozen=True)
 class WitnessPolicy:
-    """Logs and witnesses by key, groups in the order of their definition, and the name of the quorum."""
+    """Logs and witnesses by key, groups in the order of their definition, and the name of the quorum.
+
+    `urls` has the submission prefix of those witnesses that give one, by name.
+    """
 
     logs: tuple[Verifier, ...]
     witnesses: dict[str, Verifier]
     groups: dict[str, Group]
     quorum: str
+    urls: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, data: bytes) -> WitnessPolicy:
@@ -94,6 +98,7 @@ class _Reader:
     def __init__(self) -> None:
         self._logs: list[Verifier] = []
         self._witnesses: dict[str, Verifier] = {}
+        self._urls: dict[str, str] = {}
         self._groups: dict[str, Group] = {}
         self._members: set[str] = set()
         self._quorum: str | None = None
@@ -105,6 +110,8 @@ class _Reader:
         elif keyword == "witness" and len(rest) in {2, 3}:
             self._define(rest[0])
             self._witnesses[rest[0]] = _key(rest[1], COSIGNATURE, self._witnesses.values())
+            if len(rest) == 3:
+                self._urls[rest[0]] = rest[2]
         elif keyword == "group" and len(rest) >= 3:
             self._group(*rest)
         elif keyword == "quorum" and len(rest) == 1 and self._quorum is None:
@@ -119,7 +126,7 @@ class _Reader:
     def policy(self) -> WitnessPolicy:
         if self._quorum is None:
             raise InvalidText("a witness policy has no quorum line")
-        return WitnessPolicy(tuple(self._logs), self._witnesses, self._groups, self._quorum)
+        return WitnessPolicy(tuple(self._logs), self._witnesses, self._groups, self._quorum, self._urls)
 
     def _group(self, name: str, threshold: str, *members: str) -> None:
         for member in members:
