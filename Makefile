@@ -63,5 +63,5 @@ constraints: ## renew constraints.txt: the newest versions that pyproject.toml a
 	@tools/renew-constraints
 
 clean: ## remove .venv, what the demo left, and caches
-	rm -rf $(VENV) demo/lab-a demo/lab-b build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) demo/lab-a demo/lab-b demo/audit build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -18,6 +18,7 @@ from examples.demo.node import BIN, DemoNode
 from examples.demo.run import tell, two_nodes, write_lists
 
 FOLDER = Path("demo")
+AUDITS = FOLDER / "audit"
 FOLDERS = {LAB_A: FOLDER / "lab-a", LAB_B: FOLDER / "lab-b"}
 
 
@@ -31,7 +32,7 @@ def main() -> int:
         signal.signal(number, signal.default_int_handler)
     out = console()
     try:
-        with fresh_folder(FOLDER, [folder.name for folder in FOLDERS.values()]):
+        with fresh_folder(FOLDER, [folder.name for folder in (*FOLDERS.values(), AUDITS)]):
             _run(out, serve=serve)
     except DemoError as failure:
         print(failure, file=sys.stderr)
@@ -48,7 +49,8 @@ def _run(out: Console, *, serve: bool) -> None:
         write_lists(FOLDERS)
         doing.update("two nodes start")
         with two_nodes(FOLDERS) as (first, second):
-            tell(out, doing, first, second)
+            AUDITS.mkdir()
+            tell(out, doing, AUDITS, first, second)
             doing.stop()
             if serve:
                 _stay(out, first, second)

@@ -23,6 +23,7 @@ from psi_client.cli.show.table import counted
 from rich.console import Console
 from rich.status import Status
 
+from examples.demo.audit import audit_logs
 from examples.demo.clear import overlap, read_list
 from examples.demo.data import LABS, MATCH_KEYS, make_world, write_csv
 from examples.demo.failure import DemoError
@@ -58,14 +59,17 @@ def write_lists(folders: Mapping[str, Path]) -> None:
         write_csv(world.rows[lab], folders[lab] / LISTS)
 
 
-def tell(console: Console, doing: Status, first: DemoNode, second: DemoNode) -> None:
-    """Everything from the first card to the checked result, one line a step. Raises DemoError."""
+def tell(console: Console, doing: Status, audits: Path, first: DemoNode, second: DemoNode) -> None:
+    """Everything from the first card to the audited result, one line a step. Raises DemoError.
+
+    `audits` is an empty folder for what the auditor is given.
+    """
     doing.update("cards and the consortium key change hands")
     _meet(first, second)
     doing.update("both labs import their lists")
     _import(console, first, second)
     _agree(console, first, second)
-    doing.update("the session runs: ECDH on every item, both ways")
+    doing.update("the session runs, both ways")
     outcome = first.psi("match", second.lab)
     doing.update("the overlap in the clear is computed, for comparison")
     print_step(console, "session", [summary(outcome["session"])])
@@ -74,6 +78,9 @@ def tell(console: Console, doing: Status, first: DemoNode, second: DemoNode) -> 
     print_step(console, "overlap", [f"{found}, as computed in the clear: {in_the_clear:,}"])
     console.print()
     print_some(console, outcome["matches"])
+    console.print()
+    doing.update("both logs are audited")
+    print_step(console, "audit", audit_logs(audits, first, second))
 
 
 def _meet(first: DemoNode, second: DemoNode) -> None:
