@@ -7,6 +7,7 @@ for each signed text.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from psi_client.audit.copies import CopyReader
 from psi_client.audit.facts import Fault, Faults, LogFacts
@@ -64,14 +65,10 @@ def read_log(
         altered=check.altered,
         tiles=check.tiles,
         malformed=malformed,
-        records=contents.records.found,
-        texts=contents.texts.found,
-        replayed=contents.books.finish(),
-        copies=contents.copies.found,
-        holdings=contents.holdings.found,
         witnessed=read_witnessed(folder, head.checkpoint.origin, verifiers, policy),
         saved=read_saved(since, head.checkpoint.origin, verifiers),
         root_at=check.root_at,
+        **contents.found(),
     )
 
 
@@ -85,6 +82,16 @@ class _Contents:
         self.books = Books(own_lab)
         self.copies = CopyReader(verifiers, self.checks)
         self.holdings = HoldingReader(own_lab)
+
+    def found(self) -> dict[str, Any]:
+        """What the readers found, by the fields of LogFacts."""
+        return {
+            "records": self.records.found,
+            "texts": self.texts.found,
+            "replayed": self.books.finish(),
+            "copies": self.copies.found,
+            "holdings": self.holdings.found,
+        }
 
     def take(self, entry: Entry, position: int) -> None:
         texts = self.texts.read(entry, position)
