@@ -16,6 +16,7 @@ from examples.demo.failure import DemoError
 from examples.demo.folder import fresh_folder
 from examples.demo.node import BIN, DemoNode
 from examples.demo.run import tell, two_nodes, write_lists
+from psi_core import native_core
 
 FOLDER = Path("demo")
 AUDITS = FOLDER / "audit"
@@ -43,7 +44,8 @@ def main() -> int:
 
 
 def _run(out: Console, *, serve: bool) -> None:
-    out.print(f"✔ environment ready ({BIN.parent.name})")
+    native = "   ✔ native core built" if native_core.available() else ""
+    out.print(f"✔ environment ready ({BIN.parent.name}){native}")
     out.print(f"Two labs on this machine, mutual TLS, their own stores: {LAB_A}  {LAB_B}")
     with out.status("two lists of suspicious actors are made up") as doing:
         write_lists(FOLDERS)

@@ -189,7 +189,7 @@ async def test_sigterm_in_mid_session_aborts_it_in_both_logs_and_ends_everything
         await introduce(a, b, [EMAIL], padding_bucket=8192)
         await import_actors(a, "ada", "bob")
         await import_actors(b, "bob", "cyd")
-        session_id = await a.ask(lambda client: client.match(LABS[1]))
+        session_id = await a.ask(lambda client: client.match(LABS[1], engine="openmined"))
 
         def until_opening(client: NodeClient) -> dict[str, Any]:
             return next(
