@@ -11,7 +11,7 @@ from psi_core.errors import NotFound
 from psi_service.actors.service import MAX_PAGE
 from psi_service.actors.views import ActorPage, ActorView
 from psi_service.http_api.access import ANALYST
-from psi_service.http_api.answers import answers
+from psi_service.http_api.answers import MAX_NUMBER, answers
 from psi_service.http_api.services import Services, services_of
 
 router = APIRouter(prefix="/v1/actors", tags=["actors"], dependencies=[Depends(ANALYST)])
@@ -46,7 +46,7 @@ class ActorRequest(BaseModel):
 async def list_actors(
     node: Node,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="How many a page has.")] = 50,
-    after: Annotated[int, Query(ge=0, description="The `next` of the page before.")] = 0,
+    after: Annotated[int, Query(ge=0, le=MAX_NUMBER, description="The `next` of the page before.")] = 0,
     kind: Annotated[
         str | None, Query(max_length=100, description="Only actors with an indicator of this kind.")
     ] = None,

@@ -13,11 +13,16 @@ from psi_service.http_api.problems import MEDIA_TYPE, PROBLEMS
 
 Answers = dict[int | str, dict[str, Any]]
 
+MAX_NUMBER = 2**53 - 1
+"""Largest row number in a request: JSON's integers are exact up to here, and SQLite's go further."""
+
 _EVERYWHERE: tuple[type[errors.PsiError], ...] = (
     errors.Unauthenticated,
     errors.AccessDenied,
     errors.InputError,
 )
+
+_PROBLEM = {"schema": {"$ref": "#/components/schemas/ProblemView"}}
 
 
 class ProblemView(BaseModel):
@@ -45,9 +50,8 @@ def answers(
     for kind in (*_EVERYWHERE, *kinds):
         problem = PROBLEMS[kind]
         by_status.setdefault(int(problem.status), []).append(f"{problem.title} (`{kind.code}`).")
-    reference = {"schema": {"$ref": "#/components/schemas/ProblemView"}}
     for number, titles in by_status.items():
-        found[number] = {"description": " ".join(titles), "content": {MEDIA_TYPE: reference}}
+        found[number] = {"description": " ".join(titles), "content": {MEDIA_TYPE: _PROBLEM}}
     return found
 
 
@@ -58,6 +62,18 @@ def nothing(words: str, *kinds: type[errors.PsiError]) -> Answers:
     return found
 
 
+_OF_BODIES = {
+    HTTPStatus.BAD_REQUEST: "The body is no text that can be read (`invalid-input`).",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is too large (`invalid-input`).",
+}
+
+
+def _describe_bodies(responses: dict[str, Any]) -> None:
+    """What HTTP itself has against a body, before any route sees it."""
+    for status, words in _OF_BODIES.items():
+        responses.setdefault(str(int(status)), {"description": words, "content": {MEDIA_TYPE: _PROBLEM}})
+
+
 class DescribedApi(FastAPI):
     """FastAPI with the schema of problems in its document."""
 
@@ -65,4 +81,8 @@ class DescribedApi(FastAPI):
         """The OpenAPI document; built once."""
         document = super().openapi()
         document["components"]["schemas"].setdefault("ProblemView", ProblemView.model_json_schema())
+        for operations in document["paths"].values():
+            for operation in operations.values():
+                if "requestBody" in operation:
+                    _describe_bodies(operation["responses"])
         return document

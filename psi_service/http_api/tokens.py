@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from psi_core.errors import Conflict, NodeRefusing, NotFound
 from psi_core.log.signed_text import ShortText
 from psi_service.http_api.access import OPERATOR
-from psi_service.http_api.answers import answers
+from psi_service.http_api.answers import MAX_NUMBER, answers
 from psi_service.http_api.services import Services, services_of
 from psi_service.tokens import NewToken, Role, TokenView
 
@@ -68,6 +68,8 @@ async def create_token(node: Node, request: TokenRequest) -> NewToken:
         "The token, revoked.", {**_VIEW, "revoked": "2026-11-25T08:00:00Z"}, NotFound, Conflict, NodeRefusing
     ),
 )
-async def revoke_token(node: Node, number: int) -> TokenView:
+async def revoke_token(
+    node: Node, number: Annotated[int, Path(ge=1, le=MAX_NUMBER, description="As the list has it.")]
+) -> TokenView:
     """From now on it opens nothing. It stays in the list."""
     return await node.tokens.revoke(number)
