@@ -131,9 +131,9 @@ def late_aborts(question: Question, agreement: Agreement, usage: Usage, now: dat
         raise refused(
             agreement,
             "late_aborts",
-            f"late aborts: {usage.late_aborts:,} sessions broke after a pre-record, "
+            f"late aborts: {usage.late_aborts:,} sessions of this period broke after a pre-record, "
             f"at most {agreement.late_abort_limit:,} may",
-            "Find out why sessions break, then make a new agreement.",
+            "Find out why sessions break; the next period counts anew.",
         )
 
 
