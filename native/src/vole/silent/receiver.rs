@@ -15,11 +15,15 @@ use crate::vole::{Abort, draw, require};
 /// The receiver's side: A' and C.
 pub struct VoleReceiver {
     expected: Vec<u8>,
-    outputs: Vec<[u128; 2]>,
+    outputs: Shares,
 }
 
-/// What a chunk starts from: for each base value a and c.
-type Base = Vec<[u128; 2]>;
+/// A' and C of some places.
+#[derive(Default)]
+struct Shares {
+    a: Vec<u128>,
+    c: Vec<u128>,
+}
 
 impl VoleReceiver {
     /// Grow all trees from the checked rows and the sender's corrections; returns the challenges to send.
@@ -32,22 +36,26 @@ impl VoleReceiver {
     ) -> Result<(Self, Vec<u8>), Abort> {
         require(corrections.len() == plan.corrections_bytes())?;
         let (children, code) = (Children::new(id), Code::new(plan.noise_length()));
-        let mut made = Self { expected: Vec::new(), outputs: Vec::new() };
+        let mut made = Self { expected: Vec::new(), outputs: Shares::default() };
         let mut challenges = Vec::with_capacity(plan.challenges_bytes());
-        let mut base: Base = choices.iter().zip(base_values(&plan, rows)).map(|(a, c)| [*a, c]).collect();
+        let mut base = Shares { a: choices[..BASE_VALUES].to_vec(), c: base_values(&plan, rows) };
         let chunk_bytes = NOISE_WEIGHT * plan.tree_bytes();
         for (chunk, message) in corrections.chunks(chunk_bytes).enumerate() {
             let grown = Grown::new(id, &plan, &children, (rows, choices), (chunk, message), &base);
             let (challenge, sum) = grown.challenge(&base)?;
             challenges.extend(challenge);
             made.expected.extend(check_hash(id, chunk, sum));
-            let mut outputs = code.encode(&mut grown.vector(&base));
+            // One after the other: both together fall out of the cache.
+            let mut a = code.encode(&mut grown.noise(&base));
+            let mut c = code.encode(&mut grown.into_c());
             if chunk + 1 < plan.chunks {
-                base = outputs.drain(..BASE_VALUES).collect();
+                base = Shares { a: a.drain(..BASE_VALUES).collect(), c: c.drain(..BASE_VALUES).collect() };
             }
-            made.outputs.append(&mut outputs);
+            made.outputs.a.append(&mut a);
+            made.outputs.c.append(&mut c);
         }
-        made.outputs.truncate(plan.length);
+        made.outputs.a.truncate(plan.length);
+        made.outputs.c.truncate(plan.length);
         Ok((made, challenges))
     }
 
@@ -58,7 +66,7 @@ impl VoleReceiver {
 
     /// A' and C.
     pub fn finish(self) -> (Vec<u128>, Vec<u128>) {
-        self.outputs.into_iter().map(|[a, c]| (a, c)).unzip()
+        (self.outputs.a, self.outputs.c)
     }
 }
 
@@ -75,7 +83,7 @@ impl Grown {
         children: &Children,
         (rows, choices): (&[u128], &[u128]),
         (chunk, message): (usize, &[u8]),
-        base: &Base,
+        base: &Shares,
     ) -> Self {
         let mut c = vec![0; plan.noise_length()];
         let group_leaves = GROUP << plan.depth;
@@ -101,7 +109,7 @@ impl Grown {
                 let total = trees[at].last().map_or(0, |bytes| u128::from_le_bytes(*bytes));
                 let known = leaves[at..].iter().step_by(GROUP).fold(0, |sum, leaf| sum ^ leaf);
                 let place = leaf * GROUP + at;
-                c[place] = total ^ known ^ base[group * GROUP + at][1];
+                c[place] = total ^ known ^ base.c[group * GROUP + at];
                 places.push(group * group_leaves + place);
             }
             places
@@ -111,22 +119,26 @@ impl Grown {
     }
 
     /// Z and delta to send, and the sum that the sender's must equal.
-    fn challenge(&self, base: &Base) -> Result<(Vec<u8>, u128), Abort> {
+    fn challenge(&self, base: &Shares) -> Result<(Vec<u8>, u128), Abort> {
         let point = draw::element()?;
-        let noise = self.places.par_iter().zip(base).map(|(place, [a, _])| mul(pow(point, place + 1), *a));
-        let spare = base[NOISE_WEIGHT];
-        let difference = noise.reduce(|| 0, |sum, term| sum ^ term) ^ spare[0];
+        let noise = self.places.par_iter().zip(&base.a).map(|(place, a)| mul(pow(point, place + 1), *a));
+        let difference = noise.reduce(|| 0, |sum, term| sum ^ term) ^ base.a[NOISE_WEIGHT];
         let challenge = [point.to_le_bytes(), difference.to_le_bytes()].concat();
-        Ok((challenge, powers_sum(&self.c, point) ^ spare[1]))
+        Ok((challenge, powers_sum(&self.c, point) ^ base.c[NOISE_WEIGHT]))
     }
 
-    /// A' and C side by side.
-    fn vector(self, base: &Base) -> Vec<[u128; 2]> {
-        let mut vector: Vec<[u128; 2]> = self.c.into_iter().map(|c| [0, c]).collect();
-        for (place, [a, _]) in self.places.iter().zip(base) {
-            vector[*place][0] = *a;
+    /// C before the code.
+    fn into_c(self) -> Vec<u128> {
+        self.c
+    }
+
+    /// A' before the code.
+    fn noise(&self, base: &Shares) -> Vec<u128> {
+        let mut noise = vec![0; self.c.len()];
+        for (place, a) in self.places.iter().zip(&base.a) {
+            noise[*place] = *a;
         }
-        vector
+        noise
     }
 }
 
