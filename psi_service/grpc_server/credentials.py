@@ -5,6 +5,8 @@ Trust roots only keep strangers from a handshake. Whose call it is, is decided p
 
 from __future__ import annotations
 
+import threading
+
 from psi_client.channel import TlsIdentity
 from psi_client.quiet_grpc import grpc
 
@@ -16,23 +18,35 @@ class PeerPortCredentials:
 
     gRPC asks for the configuration at every handshake, on threads of its own; when asking fails it quietly
     goes on with the old one, and with it a peer that was removed. So the answer is made whenever the pins
-    change, and asking only reads it.
+    change, and asking only takes it.
+
+    A new configuration is handed out once, then None ("as before"): whenever it is given one, gRPC replaces what
+    another thread's handshake may be using (grpc/grpc#36693), and anybody who connects can crash the node.
     """
 
     def __init__(self, own: TlsIdentity, pins: PinBoard) -> None:
         self._own = own
         self._pins = pins
-        self._configuration = self._build()
+        self._lock = threading.Lock()
+        self._changed: grpc.ServerCertificateConfiguration | None = None
         pins.watch(self._refresh)
 
     def server_credentials(self) -> grpc.ServerCredentials:
         """For `add_secure_port`; a client without a certificate is turned away in the handshake."""
+        self._take()
         return grpc.dynamic_ssl_server_credentials(
-            self._configuration, lambda: self._configuration, require_client_authentication=True
+            self._build(), self._take, require_client_authentication=True
         )
 
     def _refresh(self) -> None:
-        self._configuration = self._build()
+        changed = self._build()
+        with self._lock:
+            self._changed = changed
+
+    def _take(self) -> grpc.ServerCertificateConfiguration | None:
+        with self._lock:
+            changed, self._changed = self._changed, None
+        return changed
 
     def _build(self) -> grpc.ServerCertificateConfiguration:
         # gRPC wants a root; without peers it is the own certificate, which nobody else can show.
