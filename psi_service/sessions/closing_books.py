@@ -70,7 +70,8 @@ class ClosingBooks:
     async def sign_second(self, offer: Offer, record: Record, first: bytes) -> bytes:
         """Second signer: log the record with both signatures and show our result; `first` is the peer's note.
 
-        Our signature is made over our own text; the first one was verified over the same text.
+        Our signature is made over our own text; the first one was verified over the same text. Raises Conflict
+        when the session has ended already.
         """
 
         def work(db: sqlite_utils.Database) -> bytes:
@@ -81,7 +82,10 @@ class ClosingBooks:
         return await self._desk.store.transaction(work)
 
     async def countersigned(self, offer: Offer, record: Record, both: bytes) -> None:
-        """First signer: log the countersigned record and show the result."""
+        """First signer: log the countersigned record and show the result.
+
+        Raises Conflict when the session has ended already: it may be settled twice at the same moment.
+        """
         await self._desk.store.transaction(
             lambda db: self._complete(db, offer, record, both, EntryKind.COUNTERSIGNED)
         )
@@ -93,11 +97,10 @@ class ClosingBooks:
         """
 
         def work(db: sqlite_utils.Database) -> bytes:
-            state, pre_recorded = db.execute(
-                "SELECT state, pre_recorded FROM sessions WHERE session_id = ?", (offer.session_id,)
+            _check_unfinished(db, offer.session_id)
+            (pre_recorded,) = db.execute(
+                "SELECT pre_recorded FROM sessions WHERE session_id = ?", (offer.session_id,)
             ).fetchone()
-            if state not in ("offered", "open", "pending"):
-                raise Conflict(f"session {offer.session_id} has ended already: {state}")
             late = pre_recorded is not None
             note = Abort(
                 session_id=offer.session_id,
@@ -155,6 +158,7 @@ class ClosingBooks:
     def _complete(
         self, db: sqlite_utils.Database, offer: Offer, record: Record, note: bytes, kind: EntryKind
     ) -> None:
+        _check_unfinished(db, offer.session_id)
         peer = self._peer(offer)
         self._desk.log_note(db, kind, note, peer, session_id=offer.session_id)
         state = "complete" if record.outcome == "ok" else "fault"
@@ -178,6 +182,13 @@ class ClosingBooks:
         db.execute("DELETE FROM session_matches WHERE session_id = ?", (session_id,))
         db.execute("UPDATE session_lanes SET matched = NULL WHERE session_id = ?", (session_id,))
         update_session(db, session_id, own_results=None, salts=None)
+
+
+def _check_unfinished(db: sqlite_utils.Database, session_id: str) -> None:
+    """Raise Conflict for a session that has ended: two may settle it at the same moment, and it ends once."""
+    (state,) = db.execute("SELECT state FROM sessions WHERE session_id = ?", (session_id,)).fetchone()
+    if state not in ("offered", "open", "pending"):
+        raise Conflict(f"session {session_id} has ended already: {state}")
 
 
 def _hold_matches(

@@ -157,7 +157,9 @@ class Settling:
                 return await self._mismatch(held)
             both = _merged(held.record, note)
             Record.open(both, peer.document_verifier, self._desk.signer.verifier)
-            await self._closing.countersigned(held.offer, own, both)
+            # Both sides may settle at the same moment; the second finds it done. So below.
+            with suppress(Conflict):
+                await self._closing.countersigned(held.offer, own, both)
             return b""
         try:
             own = _rebuilt(held, theirs, self._around.engines, self._desk.lab)
@@ -166,7 +168,9 @@ class Settling:
             return b""
         if own != theirs:
             return await self._mismatch(held)
-        return await self._closing.sign_second(held.offer, own, note)
+        with suppress(Conflict):
+            return await self._closing.sign_second(held.offer, own, note)
+        return (await self.held(own.session_id, peer.lab)).record
 
     async def _mismatch(self, held: Held) -> bytes:
         words = "the peer's record differs from the one this node holds or builds"
@@ -187,7 +191,6 @@ class Settling:
         await self._abort(held, "settled", "the session broke and neither side can complete it", peer_note)
 
     async def _abort(self, held: Held, code: str, words: str, peer_note: bytes = b"") -> None:
-        # Both sides may settle at the same moment; the second finds it done.
         with suppress(Conflict):
             await self._closing.abort(held.offer, code, words, peer_note=peer_note)
 
