@@ -35,7 +35,9 @@ class PeerPortCredentials:
         """For `add_secure_port`; a client without a certificate is turned away in the handshake."""
         self._take()
         return grpc.dynamic_ssl_server_credentials(
-            self._build(), self._take, require_client_authentication=True
+            self._build(),
+            self._take,  # type: ignore[arg-type] # None is gRPC's "no change", which its types leave out
+            require_client_authentication=True,
         )
 
     def _refresh(self) -> None:
