@@ -64,6 +64,10 @@ class Conversation:
             raise ProtocolFault(f"the peer sent {name} where {' or '.join(names)} was due")
         return cast(Name, name), body
 
+    async def close(self) -> None:
+        """Say that no further frame follows, and let what was sent arrive."""
+        await self._stream.close()
+
     async def expect_note(self, name: Name) -> bytes:
         """The next frame, which must be the signed note `name`; its bytes, unverified."""
         _, body = await self.expect(name)

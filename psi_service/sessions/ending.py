@@ -78,6 +78,8 @@ class Ending:
             with suppress(PeerError, TimeoutError):
                 async with asyncio.timeout(GOODBYE_SECONDS):
                     await conversation.send("abort", note)
+                    # The connection is closed right after this: wait until the peer has read why.
+                    await conversation.close()
 
     async def _row(self, session_id: str) -> dict[str, Any] | None:
         return await self._desk.store.query(lambda db: _row(db, session_id))
