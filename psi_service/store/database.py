@@ -34,6 +34,8 @@ CACHE_KIB = 32 * 1024
 CHECKPOINT_PAGES = 4000
 """From 16 MB on the write-ahead log is copied into the file."""
 
+RESTORE = "Stop the node and restore it from a backup: psi-node restore"
+
 T = TypeVar("T")
 
 
@@ -53,7 +55,7 @@ class Store:
 
     @classmethod
     def open(cls, directory: Path, clock: Clock) -> Store:
-        """Take the lock of `directory` (made with mode 0700 when missing), open its database and migrate it.
+        """Take the lock of `directory` (made with mode 0700 when missing), check its database whole and migrate it.
 
         Raises StoreLocked when another process has it; StoreError when the file is damaged, or was made by a
         newer version.
@@ -146,9 +148,16 @@ class Store:
         try:
             connection = self._database().conn
             connection.execute("PRAGMA journal_mode = WAL")
+            self._check_pages(connection)
             migrate(connection)
         except sqlite3.Error as error:
-            raise StoreError(f"{self.path} cannot be opened: {error}. Restore it from a backup") from error
+            raise StoreError(f"{self.path} cannot be opened: {error}. {RESTORE}") from error
+
+    def _check_pages(self, connection: sqlite3.Connection) -> None:
+        """Read every page once (some 3 s a GB): damage is found at start, not when a session needs the page."""
+        (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            raise StoreError(f"{self.path} is damaged: {' '.join(found.split())}. {RESTORE}")
 
     def _database(self) -> Database:
         """This thread's own connection, opened on first use."""
@@ -171,29 +180,35 @@ class Store:
         hooks: list[Callable[[], None]] = []
         self._hooks = hooks
         try:
-            result = _in_transaction(database, "BEGIN IMMEDIATE", work)
+            result = self._in_transaction(database, "BEGIN IMMEDIATE", work)
         finally:
             self._hooks = None
         _run_all(hooks)
         return result
 
     def _read(self, work: Callable[[Database], T]) -> T:
-        return _in_transaction(self._database(), "BEGIN", work)
+        return self._in_transaction(self._database(), "BEGIN", work)
 
+    def _in_transaction(self, database: Database, begin: str, work: Callable[[Database], T]) -> T:
+        connection = database.conn
+        try:
+            connection.execute(begin)
+            result = work(database)
+            connection.execute("COMMIT")
+        except BaseException as error:
+            _roll_back(connection)
+            # These two, not their siblings: a full or failing disk, a damaged file. A broken constraint is a bug.
+            if type(error) in {sqlite3.OperationalError, sqlite3.DatabaseError}:
+                raise StoreError(self._why(error)) from error
+            raise
+        return result
 
-def _in_transaction(database: Database, begin: str, work: Callable[[Database], T]) -> T:
-    connection = database.conn
-    try:
-        connection.execute(begin)
-        result = work(database)
-        connection.execute("COMMIT")
-    except BaseException as error:
-        _roll_back(connection)
-        # These two, not their siblings: a full or failing disk, a damaged file. A broken constraint is a bug.
-        if type(error) in {sqlite3.OperationalError, sqlite3.DatabaseError}:
-            raise StoreError(f"the store could not be read or written: {error}") from error
-        raise
-    return result
+    def _why(self, error: BaseException) -> str:
+        # The low byte is the error, the others say more about it (sqlite.org/rescode.html).
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+            return f"{self.path} is damaged: {error}. {RESTORE}"
+        return f"{self.path} could not be read or written: {error}. Mend its disk, full or failing, and try again"
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:
