@@ -7,6 +7,7 @@ import secrets
 from typing import cast
 
 from psi_core.agreement.agreement import Agreement
+from psi_core.agreement.usage_rules import CLOCK_SKEW
 from psi_core.engines import questions
 from psi_core.errors import EngineFault, InvalidProof, InvalidText, NotFound, ProtocolFault, Refused
 from psi_core.identity.card import Card
@@ -121,7 +122,8 @@ class Responder:
             raise Refused("size_cap", f"size: {fault}") from fault
 
     def _check_life(self, offer: Offer) -> None:
-        if moment(offer.expires) < self._desk.clock():
+        # An offer lives for two minutes by a clock that may be five behind ours, as budget periods allow.
+        if moment(offer.expires) + CLOCK_SKEW < self._desk.clock():
             words = (
                 f"expired: the offer was good until {offer.expires}. Set both labs' clocks and offer again."
             )
