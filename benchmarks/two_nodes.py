@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import queue
+import random
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,19 +28,22 @@ _START_SECONDS = 60
 _MOST = 2**40
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
+def free_port() -> int:
+    """A port of loopback that nobody uses now, below those that the kernel hands to outgoing connections."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 class NodeProcess:
     """One lab's node; `phases` has (phase, seconds) of all its sessions so far."""
 
-    def __init__(self, lab: str, folder: Path) -> None:
+    def __init__(self, lab: str, folder: Path, **settings: Any) -> None:
         self.lab = lab
-        self._folder = folder
-        ports = {name: f"127.0.0.1:{_free_port()}" for name in ("peer_listen", "admin_listen")}
-        values = {"lab": lab, **ports, "peer_address": ports["peer_listen"]}
+        self.folder = folder
+        ports = {name: f"127.0.0.1:{free_port()}" for name in ("peer_listen", "admin_listen")}
+        values = {"lab": lab, "peer_address": ports["peer_listen"], **ports, **settings}
         asyncio.run(initialise(folder, values, system_clock))
         self.phases: queue.Queue[tuple[str, float]] = queue.Queue()
         self._ready = threading.Event()
@@ -50,28 +54,33 @@ class NodeProcess:
         return self._process.pid
 
     def start(self) -> None:
-        """Start it and wait until both ports are open."""
-        command = [sys.executable, "-m", "benchmarks.node_process", str(self._folder)]
-        with (self._folder / "journal").open("w") as journal:
+        """Start it, for the first time or again, and wait until both ports are open."""
+        self._ready.clear()
+        command = [sys.executable, "-m", "benchmarks.node_process", str(self.folder)]
+        with (self.folder / "journal").open("a") as journal:
             self._process = subprocess.Popen(
                 command, cwd=ROOT, stdout=subprocess.PIPE, stderr=journal, text=True
             )
         threading.Thread(target=self._listen, daemon=True).start()
         if not self._ready.wait(_START_SECONDS):
-            raise PeerUnreachable(
-                f"{self.lab} does not start: see {self._folder / 'journal'}", fault="closed"
-            )
-        self.client = NodeClient(Profile.load(self._folder))
+            raise PeerUnreachable(f"{self.lab} does not start: see {self.folder / 'journal'}", fault="closed")
+        self.client = NodeClient(Profile.load(self.folder))
 
     def stop(self) -> None:
         """End it in order."""
         self._process.terminate()
         self._process.wait(60)
 
+    def kill(self) -> None:
+        """End it as a power cut does (SIGKILL)."""
+        self._process.kill()
+        self._process.wait(60)
+
     def _listen(self) -> None:
         assert self._process.stdout is not None  # noqa: S101 -- Popen was asked for it
         for line in self._process.stdout:
-            found = json.loads(line) if line.startswith("{") else {}
+            # A killed process may leave half a line.
+            found = json.loads(line) if line.startswith("{") and line.endswith("}\n") else {}
             if "ready" in found:
                 self._ready.set()
             elif "phase" in found:
@@ -89,7 +98,7 @@ def two_nodes(
         for node in nodes:
             node.start()
             started.append(node)
-        _introduce(started[0], started[1], _terms(match_key, engine, variant))
+        introduce(started[0], started[1], _terms(match_key, engine, variant))
         yield started[0], started[1]
     finally:
         for node in started:
@@ -106,7 +115,8 @@ def _terms(match_key: str, engine: str, variant: str) -> dict[str, Any]:
     }
 
 
-def _introduce(a: NodeProcess, b: NodeProcess, terms: dict[str, Any]) -> None:
+def introduce(a: NodeProcess, b: NodeProcess, terms: dict[str, Any]) -> None:
+    """Exchange cards, hand over a consortium's key, agree on `terms`; both run."""
     a.client.add_peer(b.client.card()["card"])
     b.client.add_peer(a.client.card()["card"])
     a.client.create_consortium("benchmark")
