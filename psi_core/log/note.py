@@ -74,6 +74,14 @@ class Note:
             return self
         return Note(self.text, (*self.signatures, signature))
 
+    def only_by(self, *verifiers: Verifier) -> Note:
+        """Return the note with the first signature line of each of `verifiers` alone; checks none of them."""
+        first: dict[tuple[str, bytes], Signature] = {}
+        for each in self.signatures:
+            first.setdefault((each.name, each.key_id), each)
+        names = [(verifier.name, verifier.key_id) for verifier in verifiers]
+        return Note(self.text, tuple(first[name] for name in names if name in first))
+
     def verified_by(self, *verifiers: Verifier) -> tuple[Verifier, ...]:
         """Return those of `verifiers` that signed, in the order given, each once.
 

@@ -160,16 +160,17 @@ class Exchange:
         self._progress.enter(Phase.SIGNED)
         await self._conversation.send("record", note)
         both = await self._conversation.expect_note("record")
-        check_countersigned(note, both, session)
-        await self._books.countersigned(session.offer, text, both)
+        await self._books.countersigned(session.offer, text, countersigned(note, both, session))
         self._progress.enter(Phase.COUNTERSIGNED)
 
     async def _sign_second(self, text: Record) -> None:
         session = self._session
         first = await self._conversation.expect_note("record")
-        if Record.open(first, session.peer.document_verifier) != text:
+        verifier = session.peer.document_verifier
+        if Record.open(first, verifier) != text:
             raise TranscriptMismatch("the peer's record differs from the one this node builds")
-        note = await self._books.sign_second(session.offer, text, first)
+        theirs = Note.parse(first).only_by(verifier).render()
+        note = await self._books.sign_second(session.offer, text, theirs)
         self._progress.enter(Phase.SIGNED)
         await self._conversation.send("record", note)
         self._progress.enter(Phase.COUNTERSIGNED)
@@ -209,9 +210,13 @@ def build_record(
     return record(session.offer, session.accept, security, claims, transcripts, chunks)
 
 
-def check_countersigned(first: bytes, both: bytes, session: OpenSession) -> None:
-    """The answer to our record must be the same text with our signature and the peer's; raises otherwise."""
-    own, answer = Note.parse(first), Note.parse(both)
+def countersigned(first: bytes, both: bytes, session: OpenSession) -> bytes:
+    """Our record with the peer's signature out of its answer, and no other line of it.
+
+    The answer must be the same text with our signature and the peer's; raises otherwise.
+    """
+    own, answer, verifier = Note.parse(first), Note.parse(both), session.peer.document_verifier
     if answer.text != own.text or not set(own.signatures) <= set(answer.signatures):
         raise ProtocolFault("the peer answered our record with another text, or without our signature")
-    Record.open(both, session.peer.document_verifier)
+    Record.open(both, verifier)
+    return Note(own.text, (*own.signatures, *answer.only_by(verifier).signatures)).render()

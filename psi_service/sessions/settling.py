@@ -149,6 +149,7 @@ class Settling:
     async def _take_record(self, held: Held, peer: Card, note: bytes) -> bytes:
         """Complete a session with the peer's record; returns the note with both signatures when we added ours."""
         theirs = Record.open(note, peer.document_verifier)
+        note = Note.parse(note).only_by(peer.document_verifier).render()
         if theirs.session_id != held.offer.session_id:
             raise ProtocolFault("the record that the peer shows is of another session")
         if held.state == "pending":
