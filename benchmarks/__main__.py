@@ -1,30 +1,42 @@
-"""python -m benchmarks import|session|audit: see docs/benchmarks.md."""
+"""python -m benchmarks import|session|audit|soak: see docs/benchmarks.md."""
 
 from __future__ import annotations
 
 import argparse
 import os
 from collections.abc import Callable
+from typing import Protocol
 
-from benchmarks.figures import Figures
+
+class Shown(Protocol):
+    """What a command comes to."""
+
+    def show(self, *, as_json: bool) -> None:
+        """Print it."""
 
 
-def _import(arguments: argparse.Namespace) -> Figures:
+def _import(arguments: argparse.Namespace) -> Shown:
     from benchmarks.importing import measure_import
 
     return measure_import(arguments.rows, arguments.processes, arguments.rounds)
 
 
-def _session(arguments: argparse.Namespace) -> Figures:
+def _session(arguments: argparse.Namespace) -> Shown:
     from benchmarks.sessions import measure_session
 
     return measure_session(arguments.engine, arguments.items, arguments.direction, arguments.rounds)
 
 
-def _audit(arguments: argparse.Namespace) -> Figures:
+def _audit(arguments: argparse.Namespace) -> Shown:
     from benchmarks.auditing import measure_audit
 
     return measure_audit(arguments.entries, arguments.rounds)
+
+
+def _soak(arguments: argparse.Namespace) -> Shown:
+    from benchmarks.soak import soak
+
+    return soak(arguments.sessions, arguments.engine, arguments.seed, arguments.most_seconds)
 
 
 def _number(text: str) -> int:
@@ -41,14 +53,13 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = top.add_subparsers(required=True)
 
-    def command(
-        name: str, words: str, run: Callable[[argparse.Namespace], Figures]
-    ) -> argparse.ArgumentParser:
+    def command(name: str, words: str, run: Callable[[argparse.Namespace], Shown]) -> argparse.ArgumentParser:
         made = commands.add_parser(name, help=words, description=words)
         made.add_argument("--json", action="store_true", help="one JSON object on one line")
-        made.add_argument(
-            "--rounds", type=_number, default=1, help="measure so often, in turns, and take medians"
-        )
+        if name != "soak":
+            made.add_argument(
+                "--rounds", type=_number, default=1, help="measure so often, in turns, and take medians"
+            )
         made.set_defaults(run=run)
         return made
 
@@ -61,13 +72,18 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--direction", choices=("initiator", "responder", "both"), default="initiator")
     made = command("audit", "an exported log", _audit)
     made.add_argument("--entries", type=_number, default=100_000)
+    made = command("soak", "many sessions while connections are cut and nodes killed", _soak)
+    made.add_argument("--sessions", type=_number, default=200)
+    made.add_argument("--engine", default="auto")
+    made.add_argument("--seed", type=int, default=1, help="which faults are drawn")
+    made.add_argument("--most-seconds", type=_number, default=3600, help="end earlier when these are over")
     return top
 
 
 def main() -> None:
     """Measure, and print what came of it."""
     arguments = parser().parse_args()
-    figures: Figures = arguments.run(arguments)
+    figures: Shown = arguments.run(arguments)
     figures.show(as_json=arguments.json)
 
 

@@ -66,25 +66,34 @@ class NodeProcess:
             raise PeerUnreachable(f"{self.lab} does not start: see {self.folder / 'journal'}", fault="closed")
         self.client = NodeClient(Profile.load(self.folder))
 
+    def check_running(self) -> None:
+        """Raise PeerUnreachable when it has ended by itself."""
+        code = self._process.poll()
+        if code is not None:
+            raise PeerUnreachable(f"{self.lab} ended by itself with {code}", fault="closed")
+
     def stop(self) -> None:
         """End it in order."""
+        self.client.close()
         self._process.terminate()
         self._process.wait(60)
 
     def kill(self) -> None:
         """End it as a power cut does (SIGKILL)."""
+        self.client.close()
         self._process.kill()
         self._process.wait(60)
 
     def _listen(self) -> None:
         assert self._process.stdout is not None  # noqa: S101 -- Popen was asked for it
-        for line in self._process.stdout:
-            # A killed process may leave half a line.
-            found = json.loads(line) if line.startswith("{") and line.endswith("}\n") else {}
-            if "ready" in found:
-                self._ready.set()
-            elif "phase" in found:
-                self.phases.put((found["phase"], found["at"]))
+        with self._process.stdout as lines:
+            for line in lines:
+                # A killed process may leave half a line.
+                found = json.loads(line) if line.startswith("{") and line.endswith("}\n") else {}
+                if "ready" in found:
+                    self._ready.set()
+                elif "phase" in found:
+                    self.phases.put((found["phase"], found["at"]))
 
 
 @contextmanager
