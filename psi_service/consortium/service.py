@@ -98,15 +98,7 @@ class ConsortiumService:
 
     async def current(self) -> ConsortiumKey:
         """The key that imports and sessions use. Raises NotFound when there is none."""
-        row = await self._store.query(lambda db: db.execute(_CURRENT).fetchone())
-        if row is None:
-            raise NotFound(
-                "this node is in no consortium: `psi-node consortium create`, or join another lab's invite"
-            )
-        identifier, name, profile, sealed = row
-        return ConsortiumKey(
-            identifier, name, profile, sealing.open(self._keys.data_key, sealed, _sealed_for(identifier))
-        )
+        return await self._store.query(lambda db: current_key(db, self._keys.data_key))
 
     async def invite(self, lab: str, *, send: bool = True) -> SentInvite:
         """Seal the current key for the pinned `lab`, sign and log the invite, and send it unless told not to.
@@ -242,6 +234,17 @@ def _check_nothing_depends_on_the_key(db: Database) -> None:
             "indicators are stored under the present consortium key, and would match nothing under another: "
             "set up a node in a fresh folder, join there and import again"
         )
+
+
+def current_key(db: Database, data_key: bytes) -> ConsortiumKey:
+    """The current consortium key, unsealed. Raises NotFound when there is none, StoreError for another data key."""
+    row = db.execute(_CURRENT).fetchone()
+    if row is None:
+        raise NotFound(
+            "this node is in no consortium: `psi-node consortium create`, or join another lab's invite"
+        )
+    identifier, name, profile, sealed = row
+    return ConsortiumKey(identifier, name, profile, sealing.open(data_key, sealed, _sealed_for(identifier)))
 
 
 def _sealed_for(identifier: str) -> bytes:

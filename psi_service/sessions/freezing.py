@@ -53,8 +53,8 @@ def freeze_match_key(
     Writes nothing: `enter` does, in the transaction that logs the commitment. An actor with more than 64
     combinations of a joined key is left out of that key and counted.
     """
-    owners, left_out = _owners(db, MatchKey.parse(match_key), consortium_key, now)
-    known = _members(db, peer, match_key)
+    owners, left_out = owners_of_elements(db, MatchKey.parse(match_key), consortium_key, now)
+    known = current_members(db, peer, match_key)
     size = padded_size(len(owners), padding_bucket)
     dummies_wanted = size - CANARY_PLACES - len(owners)
     kept_dummies = [each for each in known.values() if each[2]][:dummies_wanted]
@@ -92,16 +92,21 @@ def enter(db: sqlite_utils.Database, peer: str, frozen: Sequence[Frozen]) -> Non
         )
 
 
-def _members(db: sqlite_utils.Database, peer: str, match_key: str) -> dict[bytes, Member]:
+def current_members(db: sqlite_utils.Database, peer: str, match_key: str) -> dict[bytes, Member]:
+    """The set of one match key towards one peer as it was last frozen, by element."""
     rows = db.execute(
         "SELECT fingerprint, salt, dummy FROM members WHERE peer = ? AND match_key = ?", (peer, match_key)
     )
     return {element: (element, salt, bool(is_dummy)) for element, salt, is_dummy in rows}
 
 
-def _owners(
+def owners_of_elements(
     db: sqlite_utils.Database, key: MatchKey, consortium_key: bytes, now: str
 ) -> tuple[dict[bytes, tuple[int, ...]], int]:
+    """The fingerprints of a match key's set with the actors that each stands for, and how many actors are left out.
+
+    What had expired by `now` is not among them.
+    """
     owners: dict[bytes, list[int]] = {}
     left_out = 0
     for actor, by_kind in _actors(db, key, now):
