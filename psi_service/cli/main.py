@@ -12,7 +12,18 @@ import typer
 from psi_client.cli.ending import Commands, run
 from psi_client.cli.options import CONTEXT, JsonOption, examples
 
-from psi_service.cli import backup, card, consortium, doctor, initialising, log, serving, tokens, witness
+from psi_service.cli import (
+    backup,
+    card,
+    consortium,
+    doctor,
+    initialising,
+    log,
+    openings,
+    serving,
+    tokens,
+    witness,
+)
 from psi_service.cli.options import DataOption
 
 app = typer.Typer(
@@ -41,6 +52,7 @@ app.command("card", epilog=card.EXAMPLES)(card.card)
 app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
 app.command("backup", epilog=backup.BACKUP_EXAMPLES)(backup.backup)
 app.command("restore", epilog=backup.RESTORE_EXAMPLES)(backup.restore)
+app.command("openings", epilog=openings.EXAMPLES)(openings.openings)
 app.add_typer(consortium.app)
 app.add_typer(log.app)
 app.add_typer(tokens.app)

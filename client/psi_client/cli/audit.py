@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from psi_client.cli import spot_check
 from psi_client.cli.ending import fail
 from psi_client.cli.files import read_note, write_file
 from psi_client.cli.options import CONTEXT, JsonOption, examples
@@ -125,3 +126,7 @@ def keys_of_cards(
         for card in read
     ]
     answer(found, print_keys, as_json=as_json)
+
+
+app.command("challenge", epilog=spot_check.CHALLENGE_EXAMPLES)(spot_check.challenge)
+app.command("check-openings", epilog=spot_check.CHECK_EXAMPLES)(spot_check.check_openings)
