@@ -37,6 +37,7 @@ class Office:
         self.folder = folder
         self.keys = folder / "keys.txt"
         self.export = folder / "export"
+        self.for_peer = folder / "export-for-lab-b"
 
     def snapshot(self, match_key: str) -> int:
         """The position of the newest snapshot entry of this match key."""
@@ -85,7 +86,9 @@ async def office(tmp_path: Path) -> Office:
     with_references(a)
     assert (await run(a, b, terms)).state == "complete"
     found = Office(tmp_path, a)
+    await a.store.transaction(lambda db: a.log.append(db, EntryKind.ADMIN, {"action": "import"}))
     await export_log(a.store, a.log, found.export)
+    await export_log(a.store, a.log, found.for_peer, peer=b.name)
     cards = (a.card, b.card)
     keys = [key for card in cards for key in (card.log_key, card.document_key, card.cosigner_key)]
     found.keys.write_text("\n".join(keys))
@@ -128,6 +131,14 @@ def test_the_lab_shows_and_the_auditor_takes_no_secret_away(office: Office) -> N
     assert found["witnesses"] == ["lab-b.example"]
     people, _ = office.open(asked)
     assert "acct-1, acct-3" in people.stdout
+
+
+def test_an_export_for_the_peers_auditor_will_do(office: Office) -> None:
+    """Entries of no pair are withheld in it; those of the session are not."""
+    office.export = office.for_peer
+    asked = office.challenge("email")
+    _, out = office.open(asked)
+    assert office.check(asked, out)["drawn"] == 48
 
 
 def test_a_joined_match_key_is_shown_by_its_actor(office: Office) -> None:

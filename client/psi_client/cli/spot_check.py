@@ -21,6 +21,12 @@ CHECK_EXAMPLES = examples("psi audit check-openings challenge.txt openings.json 
 ExportArgument = Annotated[
     Path, typer.Argument(metavar="EXPORT", help="What psi-node log export wrote.", show_default=False)
 ]
+SnapshotOption = Annotated[
+    int,
+    typer.Option(
+        "--snapshot", min=0, metavar="ENTRY", help="Position of the snapshot entry.", show_default=False
+    ),
+]
 KeysOption = Annotated[
     Path,
     typer.Option(
@@ -34,12 +40,7 @@ KeysOption = Annotated[
 
 def challenge(
     export: ExportArgument,
-    snapshot: Annotated[
-        int,
-        typer.Option(
-            "--snapshot", min=0, metavar="ENTRY", help="Position of the snapshot entry.", show_default=False
-        ),
-    ],
+    snapshot: SnapshotOption,
     keys: KeysOption,
     out: Annotated[
         Path, typer.Option("--out", metavar="FILE", help="Write the challenge there.", show_default=False)
