@@ -13,7 +13,7 @@ import sqlite_utils
 from psi_core.agreement.agreement import Agreement
 from psi_core.agreement.debit import own_debits
 from psi_core.agreement.policy import Question, decide, decide_offer, refuse_unknown
-from psi_core.errors import EngineFault, Refused
+from psi_core.errors import Conflict, EngineFault, Refused
 from psi_core.log.entry import EntryKind
 from psi_core.session.counter import NO_OFFER, next_counter
 from psi_core.session.opening import Accept, Offer, Refuse
@@ -151,9 +151,13 @@ class OpeningBooks:
         return await self._desk.store.transaction(work)
 
     async def refused(self, offer: Offer, refuse: Refuse, note: bytes, *, proven: int | None = None) -> None:
-        """Log the peer's signed Refuse; `proven` is the highest counter that a Refuse `counter` proved."""
+        """Log the peer's signed Refuse; `proven` is the highest counter that a Refuse `counter` proved.
+
+        Raises Conflict when the session has ended, or has a pre-record: from there on it breaks late.
+        """
 
         def work(db: sqlite_utils.Database) -> None:
+            _check_not_served(db, offer.session_id)
             self._decision(db, offer, note, refuse.by, accepted=False)
             self._end(db, offer, note, f"refused by {refuse.by}: {refuse.words}")
             if proven is not None:
@@ -277,3 +281,12 @@ class OpeningBooks:
             reason=reason,
             finished=self._desk.now(),
         )
+
+
+def _check_not_served(db: sqlite_utils.Database, session_id: str) -> None:
+    """Raise Conflict unless a session may still be refused."""
+    state, pre_recorded = db.execute(
+        "SELECT state, pre_recorded FROM sessions WHERE session_id = ?", (session_id,)
+    ).fetchone()
+    if state not in ("offered", "open") or pre_recorded is not None:
+        raise Conflict(f"session {session_id} is past the point where it can be refused: {state}")

@@ -185,7 +185,8 @@ class Responder:
         name, body = await conversation.expect("begin", "refuse")
         if name == "refuse":
             refuse = Refuse.open(cast(bytes, body), session.peer.document_verifier)
-            if (refuse.session_id, refuse.offer) != (session.session_id, session.offer.hash().hex()):
+            due = (session.session_id, session.offer.hash().hex(), session.peer.lab)
+            if (refuse.session_id, refuse.offer, refuse.by) != due:
                 raise ProtocolFault("the Refuse is not of this session")
             await self._opening.refused(session.offer, refuse, cast(bytes, body))
             raise Refused(refuse.rule, refuse.words, by=refuse.by, note=cast(bytes, body))

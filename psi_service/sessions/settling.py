@@ -22,6 +22,7 @@ from psi_core.errors import Conflict, NotFound, ProtocolFault, TranscriptMismatc
 from psi_core.identity.card import Card
 from psi_core.log.note import Note
 from psi_core.session.closing import Chunks, Claims, Hashes, Record, record
+from psi_core.session.counter import proven_highest
 from psi_core.session.opening import Abort, Accept, Offer, Refuse
 from psi_core.session.results import check_claims
 from psi_core.session.roles import first_signer
@@ -180,14 +181,21 @@ class Settling:
 
     async def _take_refuse(self, held: Held, peer: Card, note: bytes) -> None:
         refuse = Refuse.open(note, peer.document_verifier)
-        if refuse.offer != held.offer.hash().hex():
+        if (refuse.offer, refuse.by) != (held.offer.hash().hex(), peer.lab):
             raise ProtocolFault("the Refuse that the peer shows is of another offer")
-        await self._opening.refused(held.offer, refuse, note)
+        proven = None
+        if refuse.rule == "counter":
+            proven = proven_highest(refuse, held.offer, self._desk.signer.verifier)
+        try:
+            await self._opening.refused(held.offer, refuse, note, proven=proven)
+        except Conflict:
+            # Who has been served does not undo it by a Refuse: the session broke, and counts as such.
+            await self._give_up(held, peer, b"")
 
     async def _give_up(self, held: Held, peer: Card, peer_note: bytes) -> None:
         if peer_note:
             abort = Abort.open(peer_note, peer.document_verifier)
-            if abort.offer != held.offer.hash().hex():
+            if (abort.offer, abort.by) != (held.offer.hash().hex(), peer.lab):
                 raise ProtocolFault("the Abort that the peer shows is of another offer")
         await self._abort(held, "settled", "the session broke and neither side can complete it", peer_note)
 

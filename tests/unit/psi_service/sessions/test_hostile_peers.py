@@ -7,8 +7,11 @@ import pytest
 from psi_core.log.entry import EntryKind
 from psi_core.log.key import Signature
 from psi_core.log.note import Note
+from psi_core.session.opening import Offer, Refuse
+from psi_core.wire.peers_pb2 import SettleReply
 from psi_core.wire.session_pb2 import SessionFrame
-from tests.two_labs import agreement_between, run, two_labs
+from psi_service.sessions.progress import Phase
+from tests.two_labs import LAB_A, LAB_B, QueueConnection, agreement_between, run, two_labs
 
 
 async def prepared(tmp_path, **changes):
@@ -40,5 +43,50 @@ async def test_a_record_is_logged_with_no_signature_line_that_its_labs_did_not_m
     both = (a.card.document_verifier, b.card.document_verifier)
     for entry in victim.entries(EntryKind.RECORD, EntryKind.COUNTERSIGNED):
         Note.parse(entry.body["note"].encode()).verified_by(*both)
+    await a.stop()
+    await b.stop()
+
+
+def refuse_of(lab, offer: Offer, by: str) -> bytes:
+    text = Refuse(
+        session_id=offer.session_id, offer=offer.hash().hex(), by=by, rule="engine", words="engine: no."
+    )
+    return text.signed(lab.keys.document)
+
+
+async def test_a_refuse_shown_after_the_pre_record_is_a_late_abort(tmp_path, monkeypatch):
+    """Else a receiver that has been served gets rid of its late aborts by a Refuse at Settle."""
+    a, b, terms = await prepared(tmp_path)
+    b.cut_at = Phase.RESULTS
+    await run(a, b, terms, direction="responder", match_keys=["email"])
+    await asyncio.sleep(0.05)
+    row = a.table("sessions")[0]
+    assert (row["state"], row["pre_recorded"] is not None) == ("open", True)
+
+    async def settle(self, session_id, *, record=b"", abort=b""):
+        return SettleReply(refuse=refuse_of(b, Offer.unverified(row["offer"]), LAB_B))
+
+    monkeypatch.setattr(QueueConnection, "settle", settle)
+    await a.sessions.settle(LAB_B)
+    row = a.table("sessions")[0]
+    assert (row["state"], row["late"]) == ("aborted", 1)
+    await a.stop()
+    await b.stop()
+
+
+async def test_a_refuse_in_the_name_of_another_lab_is_a_fault(tmp_path):
+    """It would be logged under that lab, and without the signature of the lab that it names."""
+    a, b, terms = await prepared(tmp_path)
+
+    def tamper(frame: SessionFrame) -> list[SessionFrame]:
+        if frame.WhichOneof("body") != "begin":
+            return [frame]
+        offer = Offer.unverified(a.table("sessions")[0]["offer"])
+        return [SessionFrame(refuse=refuse_of(a, offer, "lab-c.example"))]
+
+    a.tamper = tamper
+    await run(a, b, terms, match_keys=["email"])
+    assert {each.peer for each in b.entries()} == {LAB_A}
+    assert b.table("sessions")[0]["state"] == "aborted"
     await a.stop()
     await b.stop()
