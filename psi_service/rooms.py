@@ -42,12 +42,14 @@ from psi_service.sessions.checkpoints import Checkpoints
 from psi_service.sessions.epoch_keys import EpochKeys
 from psi_service.sessions.freezer import Freezer
 from psi_service.sessions.incoming import IncomingSessions
+from psi_service.sessions.progress import Progress, Role
 from psi_service.sessions.running import Running
 from psi_service.sessions.service import SessionService
 from psi_service.sessions.surroundings import Limits, Surroundings
 from psi_service.settings import Settings
 from psi_service.store.database import Store
 from psi_service.tokens import Tokens
+from psi_service.tracing import trace_session
 from psi_service.version import version
 
 
@@ -105,7 +107,7 @@ class SessionRooms:
         settings = ground.settings
         self.workers = WorkerPool(settings.workers)
         self.metrics = Metrics(settings.lab, version(), ground.store, ground.log, ground.clock)
-        self.running = Running(settings.max_sessions, self.metrics.session_ended)
+        self.running = Running(settings.max_sessions, self._ended)
         keys = ground.keys
         desk = Desk(settings.lab, ground.store, ground.log, keys.document, keys.cosigner, ground.clock)
         around = Surroundings(
@@ -126,6 +128,10 @@ class SessionRooms:
         self.service = SessionService(desk, around, freezer, self.running)
         self.incoming = IncomingSessions(desk, around, freezer, self.running)
         self.checkpoints = Checkpoints(desk)
+
+    def _ended(self, progress: Progress, role: Role) -> None:
+        self.metrics.session_ended(progress, role)
+        trace_session(progress, role)
 
 
 class JobRooms:

@@ -13,7 +13,7 @@ import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
@@ -99,6 +99,9 @@ class Settings(BaseSettings):
     )
     retention_seconds: int = Field(
         3600, ge=60, le=86_400, description="How often expired indicators are purged."
+    )
+    journal: Literal["json", "console"] = Field(
+        "json", description="How the journal is written to standard error: JSON lines, or lines for people."
     )
     max_import_mib: int = Field(4096, ge=1, le=1_048_576, description="The largest import, in MiB.")
 

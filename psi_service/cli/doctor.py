@@ -22,7 +22,7 @@ def doctor(data: DataOption = None, as_json: JsonOption = False) -> None:
     from psi_service.doctor.examination import examine
     from psi_service.journal import open_journal
 
-    open_journal(logging.CRITICAL)
+    open_journal(level=logging.CRITICAL)
     found = [each.model_dump() for each in asyncio.run(examine(settings, system_clock))]
     answer(found, print_findings, as_json=as_json)
     faults = sum(each["state"] == "fault" for each in found)

@@ -18,5 +18,5 @@ def either_way(settings: Settings, locally: Locally, remotely: Remotely) -> Any:
     from psi_service.reach import reach
 
     # The journal is a running node's. A command says itself what went wrong, in one line.
-    open_journal(logging.CRITICAL)
+    open_journal(level=logging.CRITICAL)
     return asyncio.run(reach(settings, system_clock, locally, remotely))

@@ -36,5 +36,5 @@ def serve(data: DataOption = None, as_json: JsonOption = False) -> None:
         answer(found, print_serving, as_json=as_json)
         sys.stdout.flush()
 
-    open_journal()
+    open_journal(settings.journal)
     asyncio.run(app.serve(settings, system_clock, started))

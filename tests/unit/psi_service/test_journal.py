@@ -79,3 +79,17 @@ def test_debug_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
     structlog.get_logger().info("enough")
     (line,) = capsys.readouterr().err.splitlines()
     assert json.loads(line)["event"] == "enough"
+
+
+def test_the_console_form_says_the_same_in_lines_for_people(capsys: pytest.CaptureFixture[str]) -> None:
+    open_journal("console")
+    try:
+        fail_with(VALUE)
+    except ValueError:
+        structlog.get_logger().exception("session failed", session="8f")
+    logging.getLogger("library").warning("a library warns")
+    line, other = capsys.readouterr().err.splitlines()
+    assert "session failed" in line
+    assert "type=ValueError" in line
+    assert VALUE not in line
+    assert "a library warns" in other
