@@ -12,6 +12,7 @@ from psi_core.agreement.agreement import Agreement
 from psi_core.agreement.debit import own_debits
 from psi_core.agreement.question import Question, Usage
 from psi_core.agreement.refusal import day, refused
+from psi_core.errors import Refused
 from psi_core.identity.instant import instant, moment
 
 CLOCK_SKEW = timedelta(minutes=5)
@@ -21,12 +22,17 @@ CLOCK_SKEW = timedelta(minutes=5)
 def counter(question: Question, agreement: Agreement | None, usage: Usage, now: datetime) -> None:
     """Counters of an ordered pair follow each other; a step left out has to be accounted for as a `gap`."""
     if usage.got_counter != usage.expected_counter:
-        raise refused(
-            agreement,
-            "counter",
-            f"counter: {usage.got_counter} came where {usage.expected_counter} was due",
-            "The next offer counts from the highest counter that its own lab signed.",
-        )
+        raise out_of_turn(agreement, usage.got_counter, usage.expected_counter)
+
+
+def out_of_turn(agreement: Agreement | None, got: int, expected: int) -> Refused:
+    """The refusal of a counter that does not follow."""
+    return refused(
+        agreement,
+        "counter",
+        f"counter: {got} came where {expected} was due",
+        "The next offer counts from the highest counter that its own lab signed.",
+    )
 
 
 def not_in_force(question: Question, agreement: Agreement, usage: Usage, now: datetime) -> None:

@@ -13,6 +13,7 @@ import sqlite_utils
 from psi_core.agreement.agreement import Agreement
 from psi_core.agreement.debit import own_debits
 from psi_core.agreement.policy import Question, decide, decide_offer, refuse_unknown
+from psi_core.agreement.usage_rules import out_of_turn
 from psi_core.errors import Conflict, EngineFault, Refused
 from psi_core.log.entry import EntryKind
 from psi_core.session.counter import NO_OFFER, next_counter
@@ -101,21 +102,26 @@ class OpeningBooks:
         await self._desk.store.query(work)
 
     async def refuse(self, offer: Offer, note: bytes, refusal: Refused) -> bytes:
-        """Responder: log an Offer and our signed Refuse, which is returned; the counter is spent all the same."""
+        """Responder: log an Offer and our signed Refuse, which is returned; the counter is spent all the same.
+
+        A counter that does not follow is the reason before any other: it has to be accounted for as a gap.
+        """
 
         def work(db: sqlite_utils.Database) -> bytes:
             known = counters(db, offer.initiator, offer.responder)
-            highest = (known.offer.decode() or NO_OFFER) if refusal.rule == "counter" else None
-            signed = self._refuse_text(offer, refusal, highest)
+            expected = next_counter(known.highest)
+            told = refusal if offer.counter == expected else out_of_turn(None, offer.counter, expected)
+            highest = (known.offer.decode() or NO_OFFER) if told.rule == "counter" else None
+            signed = self._refuse_text(offer, told, highest)
             self._desk.log_note(db, EntryKind.OFFER, note, offer.initiator)
             self._decision(db, offer, signed, offer.initiator, accepted=False)
-            if refusal.rule == "counter":
+            if told.rule == "counter":
                 self._gap(db, offer, known.highest, signed, offer.initiator)
             if not session_known(db, offer.session_id):
                 insert_session(
                     db, offer, note, peer=offer.initiator, state="refused", started=self._desk.now()
                 )
-                self._end(db, offer, signed, f"refused by {self._desk.lab}: {refusal.words}")
+                self._end(db, offer, signed, f"refused by {self._desk.lab}: {told.words}")
             spend_counter(db, offer, note)
             return signed
 
