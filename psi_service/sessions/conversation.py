@@ -80,6 +80,8 @@ class Conversation:
             abort = Abort.open(note, self.peer)
         except VerificationError:
             return SessionAborted("the peer ended the session with a text that does not verify")
+        if abort.by != self.peer.name:
+            return SessionAborted("the peer ended the session in another lab's name")
         return SessionAborted(f"{abort.by} ended the session: {abort.words} ({abort.code})", note=note)
 
     async def _within(self, step: Awaitable[T], what: str) -> T:

@@ -41,7 +41,10 @@ class Ending:
         try:
             async with asyncio.timeout(seconds):
                 await run
-        except Refused:
+        except Refused as refusal:
+            if refusal.by != self._desk.lab and not refusal.note:
+                # The peer's node ended the call with a status, and no Refuse that could be logged.
+                await self._end(session_id, conversation, refusal)
             raise
         except TimeoutError as error:
             late = PeerUnreachable(f"the session took longer than {seconds:.0f} s", fault="timeout")

@@ -4,14 +4,15 @@ import asyncio
 
 import pytest
 
+from psi_core.errors import Refused
 from psi_core.log.entry import EntryKind
 from psi_core.log.key import Signature
 from psi_core.log.note import Note
-from psi_core.session.opening import Offer, Refuse
+from psi_core.session.opening import Abort, Offer, Refuse
 from psi_core.wire.peers_pb2 import SettleReply
 from psi_core.wire.session_pb2 import SessionFrame
 from psi_service.sessions.progress import Phase
-from tests.two_labs import LAB_A, LAB_B, QueueConnection, agreement_between, run, two_labs
+from tests.two_labs import LAB_A, LAB_B, QueueConnection, QueueStream, agreement_between, run, two_labs
 
 
 async def prepared(tmp_path, **changes):
@@ -88,5 +89,65 @@ async def test_a_refuse_in_the_name_of_another_lab_is_a_fault(tmp_path):
     await run(a, b, terms, match_keys=["email"])
     assert {each.peer for each in b.entries()} == {LAB_A}
     assert b.table("sessions")[0]["state"] == "aborted"
+    await a.stop()
+    await b.stop()
+
+
+async def test_a_counter_that_does_not_follow_is_a_gap_whatever_else_is_wrong(tmp_path):
+    """A replayed Offer is refused; without a gap entry its counter would look like a hidden session."""
+    a, b, terms = await prepared(tmp_path)
+    await run(a, b, terms, match_keys=["email"])
+    sent = a.table("sessions")[0]["offer"]
+    connection = QueueConnection(a, b)
+    stream = connection.run()
+    await stream.send(SessionFrame(offer=sent))
+    answer = await asyncio.wait_for(stream.receive(), 10)
+    refuse = Refuse.open(answer.refuse, b.card.document_verifier)
+    assert refuse.rule == "counter"
+    gap = b.entries(EntryKind.GAP)[0].body
+    assert (gap["expected"], gap["got"], gap["refuse"]) == (2, 1, refuse.hash().hex())
+    await connection.close()
+    await a.stop()
+    await b.stop()
+
+
+async def test_a_status_in_place_of_a_refuse_ends_the_session(tmp_path, monkeypatch):
+    """There is no signed text to log, so it is an abort: nothing stays open."""
+    a, b, terms = await prepared(tmp_path)
+    plain = QueueStream.receive
+
+    async def receive(self):
+        frame = await plain(self)
+        if frame.WhichOneof("body") == "result":
+            raise Refused("concurrent", "32 calls are open already", by=LAB_B)
+        return frame
+
+    monkeypatch.setattr(QueueStream, "receive", receive)
+    view = await run(a, b, terms, direction="responder", match_keys=["email"])
+    assert (view.state, view.late) == ("aborted", True)
+    await a.stop()
+    await b.stop()
+
+
+async def test_an_abort_in_the_name_of_another_lab_is_not_logged(tmp_path):
+    a, b, terms = await prepared(tmp_path)
+
+    def tamper(frame: SessionFrame) -> list[SessionFrame]:
+        if frame.WhichOneof("body") != "begin":
+            return [frame]
+        offer = Offer.unverified(a.table("sessions")[0]["offer"])
+        told = Abort(
+            session_id=offer.session_id,
+            offer=offer.hash().hex(),
+            by="lab-c.example",
+            late=False,
+            code="x",
+            words="x",
+        )
+        return [SessionFrame(abort=told.signed(a.keys.document))]
+
+    a.tamper = tamper
+    await run(a, b, terms, match_keys=["email"])
+    assert [set(each.body) for each in b.entries(EntryKind.ABORT)] == [{"note"}]
     await a.stop()
     await b.stop()
