@@ -11,7 +11,7 @@ import typer
 from psi_client.cli import spot_check
 from psi_client.cli.ending import fail
 from psi_client.cli.files import read_note, write_file
-from psi_client.cli.options import CONTEXT, JsonOption, examples
+from psi_client.cli.options import CONTEXT, JsonOption, ProfileOption, examples
 from psi_client.cli.output import answer
 from psi_core.errors import VerificationError
 
@@ -22,6 +22,7 @@ app = typer.Typer(
     no_args_is_help=True,
     epilog=examples(
         "psi audit keys lab-a.card lab-b.card > keys.txt",
+        "psi audit fetch export/lab-a --profile lab-a-auditor.json",
         "psi audit verify export/lab-a export/lab-b --keys keys.txt",
     ),
 )
@@ -102,6 +103,22 @@ def verify(
         report.check()
     except VerificationError as error:
         fail(error.message, error.code)
+
+
+@app.command("fetch", epilog=examples("psi audit fetch export/lab-a --profile lab-a-auditor.json"))
+def fetch(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.", show_default=False)],
+    profile: ProfileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Fetch a lab's log from its node, with a token of role auditor. Nothing of it is believed yet: verify it."""
+    from psi_client.cli.reach import node_at
+    from psi_client.cli.show.audit import print_fetched
+
+    with node_at(profile) as node:
+        made = node.export_log(folder)
+    found = {"log": made.origin, "folder": str(folder), "size": made.size, "files": made.files}
+    answer(found, print_fetched, as_json=as_json)
 
 
 @app.command("keys", epilog=examples("psi audit keys lab-a.card lab-b.card > keys.txt"))

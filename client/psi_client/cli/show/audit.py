@@ -28,6 +28,14 @@ def print_report(console: Console, report: Mapping[str, Any]) -> None:
     print_line(console, ", ".join(parts), style="bold")
 
 
+def print_fetched(console: Console, fetched: Mapping[str, Any]) -> None:
+    """Where a log was put, and that it is not believed yet."""
+    entries = counted(fetched["size"], "entry", "entries")
+    print_line(
+        console, f"{fetched['log']}: {entries} in {fetched['folder']}. Now verify it: psi audit verify"
+    )
+
+
 def print_keys(console: Console, cards: Sequence[Mapping[str, Any]]) -> None:
     """Keys, one a line, under the lab and the fingerprint of the card that they are from."""
     for card in cards:
