@@ -114,7 +114,7 @@ class EpochKeys:
             if key is None or key.own is None:
                 continue
             statement = key.statement
-            use = _use(db, statement).after(statement, evaluations=receiver_size, tags=sender_size)
+            use = _after(db, statement, evaluations=receiver_size, tags=sender_size)
             db.execute(
                 "UPDATE epoch_keys SET evaluations = ?, tags = ? WHERE agreement = ? AND match_key = ? AND epoch = ?",
                 (use.evaluations, use.tags, *_name(statement)),
@@ -190,7 +190,7 @@ class EpochKeys:
     def _remember(self, db: sqlite_utils.Database, statement: KeyStatement) -> None:
         row = db.execute(
             "SELECT epoch, statement FROM peer_epoch_keys WHERE lab = ? AND agreement = ? AND match_key = ?"
-            " AND epoch >= ? ORDER BY epoch LIMIT 1",
+            " AND epoch >= ? ORDER BY epoch DESC LIMIT 1",
             (statement.lab, *_name(statement)),
         ).fetchone()
         if row is None:
@@ -213,10 +213,22 @@ def _name(statement: KeyStatement) -> tuple[bytes, str, int]:
 
 def _allows(db: sqlite_utils.Database, statement: KeyStatement, lane: KeyedLane) -> bool:
     try:
-        _use(db, statement).after(statement, evaluations=lane.receiver_size, tags=lane.sender_size)
+        _after(db, statement, evaluations=lane.receiver_size, tags=lane.sender_size)
     except EngineFault:
         return False
     return True
+
+
+def _after(db: sqlite_utils.Database, statement: KeyStatement, *, evaluations: int, tags: int) -> EpochUse:
+    """The use of our key after one more run; raises EngineFault when its epoch has to end first.
+
+    Every run is a full one, which evaluates before the barrier: to a receiver that holds tags of this key already
+    that would be a result without a pre-record.
+    """
+    use = _use(db, statement)
+    if use.tags:
+        raise EngineFault(f"epoch {statement.epoch} of {statement.match_key} has served its one full run")
+    return use.after(statement, evaluations=evaluations, tags=tags)
 
 
 def _use(db: sqlite_utils.Database, statement: KeyStatement) -> EpochUse:

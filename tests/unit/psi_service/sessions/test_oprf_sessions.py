@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from psi_core import native_core
-from psi_core.engines.oprf.key import EpochKey
-from psi_core.errors import Refused
+from psi_core.engines.oprf.key import EpochKey, KeyStatement
+from psi_core.errors import InvalidProof, Refused
 from psi_core.log.entry import EntryKind
 from psi_core.log.note import Note
 from psi_core.session.closing import Record
@@ -169,4 +169,31 @@ async def test_a_cut_session_is_settled_and_the_next_one_runs(tmp_path, phase, s
     mine = {row["session_id"]: row["state"] for row in a.table("sessions")}
     theirs = {row["session_id"]: row["state"] for row in b.table("sessions")}
     assert all(mine[each] == theirs[each] for each in mine.keys() & theirs.keys())
+    await stop(a, b)
+
+
+async def test_a_key_serves_one_full_run_also_when_its_caps_would_allow_a_second(tmp_path):
+    a, b, terms = await prepared(tmp_path)
+    for lab in (a, b):
+        lab.suspects({f"more-{n}": {"email": [f"{lab.name}-{n}@x.org"]} for n in range(600)})
+    await run(a, b, terms, direction="initiator", engine="oprf", match_keys=["email"])
+    for lab in (a, b):
+        lab.store.transaction_now(lambda db: db.execute("DELETE FROM indicators WHERE actor > 200"))
+    view = await run(a, b, terms, direction="initiator", engine="oprf", match_keys=["email"])
+    assert view.state == "complete", view.reason
+    rows = b.table("epoch_keys")
+    assert [row["epoch"] for row in rows] == [1, 2]
+    assert sum(row["tags"] for row in rows) <= rows[0]["tags"] * 15 // 8
+    await stop(a, b)
+
+
+async def test_a_key_of_an_epoch_that_is_over_is_not_taken_again(tmp_path):
+    a, b, terms = await prepared(tmp_path)
+    for _ in range(2):
+        await run(a, b, terms, direction="initiator", engine="oprf", match_keys=["email"])
+    first, second = (KeyStatement.from_text(row["statement"]) for row in b.table("epoch_keys"))
+    keys = epoch_keys.EpochKeys(a.sessions._desk, a.keys.data_key)
+    a.store.transaction_now(lambda db: keys._remember(db, second))
+    with pytest.raises(InvalidProof, match="is over"):
+        a.store.transaction_now(lambda db: keys._remember(db, first))
     await stop(a, b)
