@@ -46,6 +46,7 @@ RULES: tuple[Rule, ...] = (
     Rule("engine", terms_rules.engine, cheap=True),
     Rule("variant", terms_rules.variant, cheap=True),
     Rule("padding_bucket", terms_rules.offered_padding, cheap=True),
+    Rule("size_cap", terms_rules.offered_size, cheap=True),
     Rule("padding_bucket", terms_rules.padding, cheap=False),
     Rule("size_cap", terms_rules.size_cap, cheap=False),
     Rule("evaluations_per_period", usage_rules.evaluations_per_period, cheap=False),

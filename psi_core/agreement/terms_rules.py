@@ -115,6 +115,22 @@ def padding(question: Question, agreement: Agreement, usage: Usage, now: datetim
                 raise _padding_refused(agreement, lane.match_key, size)
 
 
+def offered_size(question: Question, agreement: Agreement, usage: Usage, now: datetime) -> None:
+    """No set is larger than the cap of one run: every engine lets its receiver test at least its own set.
+
+    Asked before anything is frozen and before a key is drawn for a set of that size.
+    """
+    for lane in question.lanes:
+        cap = agreement.terms(lane.match_key).max_size
+        if lane.peer_size > cap:
+            raise refused(
+                agreement,
+                "size_cap",
+                f"size cap: a set of {lane.peer_size:,} for {lane.match_key} asked, at most {cap:,} allowed",
+                "Send fewer items or agree on a larger cap.",
+            )
+
+
 def size_cap(question: Question, agreement: Agreement, usage: Usage, now: datetime) -> None:
     """No lane lets a receiver test more than the cap of one run, nor claims to let it test nothing."""
     for lane in question.lanes:

@@ -149,6 +149,7 @@ ROWS = [
     Row("variant of another engine", "variant", lane={"variant": "malicious"}),
     Row("largest run", None, lane={"evaluations": 50_000}),
     Row("above the cap", "size_cap", lane={"evaluations": 50_001}, words="at most 50,000"),
+    Row("a set above the cap", "size_cap", lane={"peer_size": 50_176}, words="a set of 50,176 for email"),
     Row("claims no evaluation", "size_cap", lane={"evaluations": 0}),
     Row("claims a negative one", "size_cap", lane={"evaluations": -40_000}),
     Row("budget just enough", None, usage={"spent": {("email", LAB_A): 60_000}}),
@@ -212,13 +213,20 @@ def test_every_rule_has_a_row() -> None:
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.what)
 def test_an_offer_is_refused_by_its_cheap_rules_alone(row: Row) -> None:
-    cheap = {rule.code for rule in RULES if rule.cheap} - {"padding_bucket"}
+    later = {"padding_bucket", "size_cap"}
+    cheap = {rule.code for rule in RULES if rule.cheap} - later
     if row.rule in cheap:
         with pytest.raises(Refused) as refusal:
             row.asked(decide_offer)
         assert refusal.value.rule == row.rule
-    elif row.rule != "padding_bucket":
+    elif row.rule not in later:
         row.asked(decide_offer)
+
+
+def test_a_set_above_the_cap_is_refused_before_anything_is_frozen() -> None:
+    with pytest.raises(Refused, match="a set of 50,176") as refusal:
+        Row("", None, lane={"peer_size": 50_176, "own_size": 0, "evaluations": 0}).asked(decide_offer)
+    assert refusal.value.rule == "size_cap"
 
 
 def test_an_offer_comes_before_the_responders_sizes_and_evaluations() -> None:
