@@ -11,6 +11,8 @@ from psi_core.log.signed_text import Count, Hex16, Hex32, Instant, LabName, Shor
 
 PROTOCOL = "psi/1"
 MAX_LANES = 16
+MAX_OFFER = 48 * 1024
+"""Characters of an Offer inside a Refuse: one of 16 lanes that each show a key has about 41,000."""
 
 Direction = Literal["initiator", "responder", "both"]
 Reveal = Literal["items", "count"]
@@ -105,7 +107,7 @@ class Refuse(SignedText):
     by: LabName
     rule: Slug
     words: str = Field(min_length=1, max_length=600)
-    highest_offer: str | None = Field(default=None, max_length=32768)
+    highest_offer: str | None = Field(default=None, max_length=MAX_OFFER)
 
 
 class Abort(SignedText):

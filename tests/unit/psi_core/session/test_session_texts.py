@@ -8,7 +8,7 @@ from psi_core.errors import InvalidSignature, InvalidText, ProtocolFault
 from psi_core.log.key import Signer
 from psi_core.session.closing import Claims, Hashes, PreRecord, Record, pre_record, record
 from psi_core.session.counter import proven_highest
-from psi_core.session.opening import Accept, Lane, Offer, Refuse, context, differences
+from psi_core.session.opening import Accept, KeyEvidence, Lane, Offer, Refuse, context, differences
 
 A = Signer.generate("lab-a.example")
 B = Signer.generate("lab-b.example")
@@ -149,6 +149,15 @@ def test_a_refuse_counter_proves_the_highest_offer_by_our_own_signature():
     seen = offer(counter=5).signed(A).decode()
     assert proven_highest(refuse(seen), offer(), A.verifier) == 5
     assert proven_highest(refuse("none"), offer(), A.verifier) == 0
+
+
+def test_a_refuse_counter_holds_an_offer_of_sixteen_lanes_that_all_show_a_key():
+    key = KeyEvidence(entry="A" * 960, index=2**20, path=("ab" * 32,) * 20)
+    lanes = tuple(lane(match_key=f"kind_{number}", key=key) for number in range(16))
+    seen = offer(counter=5, lanes=lanes).signed(A).decode()
+    assert len(seen) > 32_768
+    told = refuse(seen).signed(B)
+    assert proven_highest(Refuse.open(told, B.verifier), offer(), A.verifier) == 5
 
 
 def test_a_refuse_counter_with_an_offer_that_we_did_not_sign_proves_nothing():
