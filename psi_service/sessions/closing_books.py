@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import sqlite_utils
 
-from psi_core.errors import Conflict
+from psi_core.errors import Conflict, SessionAborted
 from psi_core.log.entry import EntryKind
 from psi_core.log.note import Note
 from psi_core.session.closing import Chunks, PreRecord, Record
@@ -130,6 +130,10 @@ class ClosingBooks:
         return offer.responder if offer.initiator == self._desk.lab else offer.initiator
 
     def _pre_record(self, db: sqlite_utils.Database, session: OpenSession, note: bytes, column: str) -> None:
+        """Raises SessionAborted when the agreement was revoked since Accept: it ends at once, so nothing is served."""
+        agreement = bytes.fromhex(session.offer.agreement)
+        if db.execute("SELECT 1 FROM agreements WHERE hash = ? AND state = 'revoked'", (agreement,)).fetchone():
+            raise SessionAborted("the agreement was revoked while the session was open")
         self._desk.log_note(db, EntryKind.PRE_RECORD, note, session.peer.lab)
         update_session(db, session.session_id, **{column: note})
         db.execute(

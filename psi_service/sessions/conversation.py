@@ -10,6 +10,7 @@ from psi_client.session_stream import SessionStream
 
 from psi_core.errors import PeerUnreachable, ProtocolFault, SessionAborted, VerificationError
 from psi_core.log.key import Verifier
+from psi_core.log.note import Note
 from psi_core.session.opening import Abort
 from psi_core.wire.session_pb2 import Begin, Checkpoint, EngineFrame, Result, SessionFrame
 
@@ -82,7 +83,8 @@ class Conversation:
             return SessionAborted("the peer ended the session with a text that does not verify")
         if abort.by != self.peer.name:
             return SessionAborted("the peer ended the session in another lab's name")
-        return SessionAborted(f"{abort.by} ended the session: {abort.words} ({abort.code})", note=note)
+        signed = Note.parse(note).only_by(self.peer).render()
+        return SessionAborted(f"{abort.by} ended the session: {abort.words} ({abort.code})", note=signed)
 
     async def _within(self, step: Awaitable[T], what: str) -> T:
         try:

@@ -11,7 +11,7 @@ import sqlite_utils
 import structlog
 
 from psi_core.errors import Conflict, PeerError, PeerUnreachable, PsiError, Refused, SessionAborted
-from psi_core.session.opening import Offer
+from psi_core.session.opening import Abort, Offer
 from psi_core.session.roles import first_signer
 from psi_service.sessions.books import Desk
 from psi_service.sessions.closing_books import ClosingBooks
@@ -90,6 +90,8 @@ class Ending:
     async def _abort(self, row: dict[str, Any], fault: PsiError) -> bytes:
         offer = Offer.unverified(row["offer"])
         peer_note = fault.note if isinstance(fault, SessionAborted) else b""
+        if peer_note and Abort.unverified(peer_note).offer != offer.hash().hex():
+            peer_note = b""  # An Abort of another session says nothing of this one.
         try:
             return await self._books.abort(offer, fault.code, str(fault), peer_note=peer_note)
         except Conflict:

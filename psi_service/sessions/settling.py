@@ -197,6 +197,7 @@ class Settling:
             abort = Abort.open(peer_note, peer.document_verifier)
             if (abort.offer, abort.by) != (held.offer.hash().hex(), peer.lab):
                 raise ProtocolFault("the Abort that the peer shows is of another offer")
+            peer_note = Note.parse(peer_note).only_by(peer.document_verifier).render()
         await self._abort(held, "settled", "the session broke and neither side can complete it", peer_note)
 
     async def _abort(self, held: Held, code: str, words: str, peer_note: bytes = b"") -> None:

@@ -151,3 +151,42 @@ async def test_an_abort_in_the_name_of_another_lab_is_not_logged(tmp_path):
     assert [set(each.body) for each in b.entries(EntryKind.ABORT)] == [{"note"}]
     await a.stop()
     await b.stop()
+
+
+async def test_an_abort_with_lines_of_nobody_is_logged_without_them(tmp_path):
+    """Else one of 60 KiB fits into no entry, and the session stays open."""
+    a, b, terms = await prepared(tmp_path)
+
+    def tamper(frame: SessionFrame) -> list[SessionFrame]:
+        if frame.WhichOneof("body") != "begin":
+            return [frame]
+        offer = Offer.unverified(a.table("sessions")[0]["offer"])
+        told = Abort(
+            session_id=offer.session_id, offer=offer.hash().hex(), by=LAB_A, late=False, code="x", words="x"
+        )
+        note = Note.parse(told.signed(a.keys.document))
+        long = note.with_signature(Signature("nobody.example", b"abcd", bytes(47_000)))
+        return [SessionFrame(abort=long.render())]
+
+    a.tamper = tamper
+    await run(a, b, terms, match_keys=["email"])
+    assert b.table("sessions")[0]["state"] == "aborted"
+    assert "peer_note" in b.entries(EntryKind.ABORT)[0].body
+    await a.stop()
+    await b.stop()
+
+
+async def test_an_agreement_revoked_in_mid_session_serves_nobody(tmp_path):
+    a, b, terms = await prepared(tmp_path)
+
+    def tamper(frame: SessionFrame) -> list[SessionFrame]:
+        if frame.WhichOneof("body") == "begin":
+            b.agree(terms, state="revoked")
+        return [frame]
+
+    a.tamper = tamper
+    view = await run(a, b, terms, direction="initiator", match_keys=["email"])
+    assert (view.state, "revoked" in view.reason) == ("aborted", True)
+    assert (a.matched(), b.entries(EntryKind.PRE_RECORD)) == ({}, [])
+    await a.stop()
+    await b.stop()
