@@ -132,7 +132,9 @@ class ClosingBooks:
     def _pre_record(self, db: sqlite_utils.Database, session: OpenSession, note: bytes, column: str) -> None:
         """Raises SessionAborted when the agreement was revoked since Accept: it ends at once, so nothing is served."""
         agreement = bytes.fromhex(session.offer.agreement)
-        if db.execute("SELECT 1 FROM agreements WHERE hash = ? AND state = 'revoked'", (agreement,)).fetchone():
+        if db.execute(
+            "SELECT 1 FROM agreements WHERE hash = ? AND state = 'revoked'", (agreement,)
+        ).fetchone():
             raise SessionAborted("the agreement was revoked while the session was open")
         self._desk.log_note(db, EntryKind.PRE_RECORD, note, session.peer.lab)
         update_session(db, session.session_id, **{column: note})
