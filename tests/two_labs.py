@@ -329,11 +329,13 @@ class QueueConnection:
     own: Lab
     peer: Lab
     answering: list[asyncio.Task[None]] = field(default_factory=list)
+    opened: list[asyncio.Event] = field(default_factory=list)
 
     def run(self) -> QueueStream:
         forth: asyncio.Queue[SessionFrame | None] = asyncio.Queue(4)
         back: asyncio.Queue[SessionFrame | None] = asyncio.Queue(4)
         gone = asyncio.Event()
+        self.opened.append(gone)
         self.own.gone.append(gone)
         self.peer.gone.append(gone)
         ours = QueueStream(forth, back, gone, tamper=self.own.tamper)
@@ -356,6 +358,10 @@ class QueueConnection:
 
     async def close(self) -> None:
         if self.answering:
+            _, waiting = await asyncio.wait(self.answering, timeout=2)
+            # As a real connection does: whoever still waits for a frame learns that none will come.
+            for event in self.opened if waiting else ():
+                event.set()
             await asyncio.wait(self.answering, timeout=20)
 
 
