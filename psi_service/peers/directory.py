@@ -128,6 +128,9 @@ class PeerDirectory:
         self._pins.replace(Pin.of(card) for card in self._cards.values())
 
     def _write_added(self, db: Database, card: Card, note: bytes) -> None:
+        before = db.execute("SELECT card FROM peers WHERE lab = ?", (card.lab,)).fetchone()
+        if before is not None:
+            _begin_anew(db, Card.read(before[0]), card)
         db.execute(_ADD, (card.lab, note, card.fingerprint(), card.pin, instant(self._clock())))
         self._log.append(db, EntryKind.CARD, {"action": "added", "card": note.decode()}, peer=card.lab)
 
@@ -135,6 +138,18 @@ class PeerDirectory:
         db.execute(_REMOVE, (instant(self._clock()), card.lab))
         body = {"action": "removed", "fingerprint": card.fingerprint().hex()}
         self._log.append(db, EntryKind.CARD, body, peer=card.lab)
+
+
+def _begin_anew(db: Database, before: Card, card: Card) -> None:
+    """A fresh node under a known name: books that hang on its old keys would refuse it for ever.
+
+    Its old Offers, records and checkpoints stay in the log, with the entry of the card that signed them.
+    """
+    if before.document_key != card.document_key:
+        db.execute("DELETE FROM counters WHERE initiator = ? OR responder = ?", (card.lab, card.lab))
+    if before.log_key != card.log_key:
+        db.execute("DELETE FROM peer_checkpoints WHERE lab = ?", (card.lab,))
+        db.execute("DELETE FROM witnessed_logs WHERE origin = ?", (before.log_origin,))
 
 
 async def _to_the_end(change: Coroutine[Any, Any, T]) -> T:

@@ -64,7 +64,7 @@ CREATE TABLE imports (
 ) STRICT;
 
 CREATE TABLE actors (
-  id         INTEGER PRIMARY KEY,
+  id         INTEGER PRIMARY KEY AUTOINCREMENT, -- never used again: a match must not fall on another actor
   lookup     BLOB NOT NULL UNIQUE,        -- HMAC(data key, reference)
   reference  BLOB NOT NULL,               -- sealed
   created    TEXT NOT NULL

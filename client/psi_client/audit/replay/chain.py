@@ -6,6 +6,7 @@ import hmac
 
 from psi_client.audit.facts import Faults
 from psi_client.audit.replay.case import Step
+from psi_client.audit.replay.new_keys import NewKeys
 from psi_core.log.entry import EntryKind
 from psi_core.session.counter import ZEROS
 
@@ -16,9 +17,13 @@ class Chain:
     def __init__(self) -> None:
         self.faults = Faults()
         self._last: dict[tuple[str, str], bytes] = {}
+        self._new_keys = NewKeys()
 
     def take(self, step: Step) -> None:
         """Look at offers, acceptances and records."""
+        renewed = self._new_keys.of(step)
+        if renewed is not None:
+            self._last = {pair: last for pair, last in self._last.items() if renewed not in pair}
         case = step.case
         if case is None or case.offer is None:
             return

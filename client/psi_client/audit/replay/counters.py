@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from psi_client.audit.facts import Faults
 from psi_client.audit.replay.case import Step
+from psi_client.audit.replay.new_keys import NewKeys
 from psi_core.errors import InputError, VerificationError
 from psi_core.log.entry import EntryKind
 from psi_core.session.counter import NO_OFFER
@@ -31,6 +32,7 @@ class Counters:
     def __init__(self, own_lab: str) -> None:
         self.faults = Faults()
         self._own_lab = own_lab
+        self._new_keys = NewKeys()
         self._highest: dict[tuple[str, str], int] = {}
         self._jumps: dict[str, _Jump] = {}
         self._pairs: dict[str, tuple[str, str]] = {}
@@ -38,6 +40,9 @@ class Counters:
 
     def take(self, step: Step) -> None:
         """Look at offers, refusals because of the counter, and gaps."""
+        renewed = self._new_keys.of(step)
+        if renewed is not None:
+            self._highest = {pair: most for pair, most in self._highest.items() if renewed not in pair}
         text = step.opened.text if step.opened else None
         if step.opened is None:
             if step.kind is EntryKind.GAP:

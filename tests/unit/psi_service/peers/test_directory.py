@@ -199,3 +199,25 @@ async def test_two_who_add_the_same_lab_at_once_pin_it_once(place):
     outcomes = await asyncio.gather(*map(place.directory.add, others), return_exceptions=True)
     assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Card", "Conflict", "Conflict"]
     assert len(await place.logged()) == 1
+
+
+async def test_a_fresh_node_under_a_known_name_begins_its_books_anew(place) -> None:
+    await place.directory.add(B)
+    rows = [("lab-b.example", OWN), (OWN, "lab-b.example"), ("lab-c.example", OWN)]
+    await place.store.transaction(
+        lambda db: db.conn.executemany("INSERT INTO counters VALUES (?, ?, 7, x'', x'00')", rows)
+    )
+
+    def pairs() -> set[tuple[str, str]]:
+        return set(
+            place.store.query_now(
+                lambda db: db.execute("SELECT initiator, responder FROM counters").fetchall()
+            )
+        )
+
+    await place.directory.remove("lab-b.example")
+    await place.directory.add(B)
+    assert pairs() == set(rows)
+    await place.directory.remove("lab-b.example")
+    await place.directory.add(card_note("lab-b.example"))
+    assert pairs() == {("lab-c.example", OWN)}
