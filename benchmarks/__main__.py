@@ -24,7 +24,9 @@ def _import(arguments: argparse.Namespace) -> Shown:
 def _session(arguments: argparse.Namespace) -> Shown:
     from benchmarks.sessions import measure_session
 
-    return measure_session(arguments.engine, arguments.items, arguments.direction, arguments.rounds)
+    return measure_session(
+        arguments.engine, arguments.items, arguments.direction, arguments.rounds, arguments.changed
+    )
 
 
 def _audit(arguments: argparse.Namespace) -> Shown:
@@ -44,6 +46,13 @@ def _number(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError("at least 1")
     return number
+
+
+def _share(text: str) -> float:
+    share = float(text)
+    if not 0 < share <= 1:
+        raise argparse.ArgumentTypeError("more than 0, at most 1")
+    return share
 
 
 def parser() -> argparse.ArgumentParser:
@@ -70,6 +79,11 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--engine", default="openmined")
     made.add_argument("--items", type=_number, default=50_000, help="on each side")
     made.add_argument("--direction", choices=("initiator", "responder", "both"), default="initiator")
+    made.add_argument(
+        "--changed",
+        type=_share,
+        help="engine oprf: after so large a share of new items, against a full session",
+    )
     made = command("audit", "an exported log", _audit)
     made.add_argument("--entries", type=_number, default=100_000)
     made = command("soak", "many sessions while connections are cut and nodes killed", _soak)

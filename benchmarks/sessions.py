@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks.children import answer_of, cpu_seconds, family, peak_rss
 from benchmarks.figures import Figures
-from benchmarks.two_nodes import NodeProcess, give_list, two_nodes
+from benchmarks.two_nodes import NodeProcess, forget_caches, give_list, two_nodes
 from psi_core.engines.registry import engines
 from psi_core.errors import EngineFault
 from psi_service.sessions.progress import Phase
@@ -22,10 +22,14 @@ OVERLAP = 100
 """One item in so many is on both lists."""
 
 
-def measure_session(engine: str, items: int, direction: str, rounds: int) -> Figures:
+def measure_session(
+    engine: str, items: int, direction: str, rounds: int, changed: float | None = None
+) -> Figures:
     """Sessions and baselines take turns, `rounds` times; every figure is the median of its rounds.
 
     `seconds` run from Begin (both snapshots are frozen and logged) to the result in the initiator's memory.
+    `changed` (engine `oprf`): the measured sessions are incremental, after this share of each list has been added;
+    baseline `full` is a session that both nodes run in full.
     """
     variant = engines()[engine].variant
     with TemporaryDirectory(prefix="psi-benchmark-") as temporary:
@@ -39,8 +43,15 @@ def measure_session(engine: str, items: int, direction: str, rounds: int) -> Fig
             _one(*nodes, engine, direction, len(shared))
             runs, baselines = [], []
             for _ in range(rounds):
-                runs.append(_one(*nodes, engine, direction, len(shared)))
-                baselines.append(_baselines(engine, runs[-1]["lane"]))
+                if engine == "oprf":
+                    forget_caches(*nodes)
+                full = _one(*nodes, engine, direction, len(shared))
+                baselines.append(_baselines(engine, full["lane"]))
+                if changed is not None:
+                    for node in nodes:
+                        give_list(node, folder, [_device() for _ in range(max(1, int(items * changed)))])
+                    baselines[-1]["full"] = {name: full[name] for name in ("seconds", "cpu_seconds")}
+                runs.append(full if changed is None else _one(*nodes, engine, direction, len(shared)))
             peak = max(map(_memory, nodes))
     return Figures(
         command="session",
@@ -56,6 +67,7 @@ def measure_session(engine: str, items: int, direction: str, rounds: int) -> Fig
             "variant": variant,
             "direction": direction,
             "rounds": rounds,
+            "run": runs[-1]["lane"]["run"],
             "padded_size": runs[-1]["lane"]["own_size"],
             "whole_session_seconds": round(median([run["whole"] for run in runs]), 4),
             "rss_before_bytes": idle,

@@ -135,6 +135,13 @@ def introduce(a: NodeProcess, b: NodeProcess, terms: dict[str, Any]) -> None:
     b.client.accept_agreement(a.client.propose_agreement(terms)["hash"])
 
 
+def forget_caches(*nodes: NodeProcess) -> None:
+    """Remove what engine `oprf` keeps from one session to the next: the next one is full."""
+    for node in nodes:
+        for path in (node.folder / "generations").glob("*"):
+            path.unlink()
+
+
 def give_list(node: NodeProcess, folder: Path, values: Sequence[str]) -> None:
     """Import device ids, one an actor."""
     path = folder / f"{node.lab}.csv"

@@ -41,6 +41,7 @@ from psi_service.sessions.books import Desk
 from psi_service.sessions.checkpoints import Checkpoints
 from psi_service.sessions.epoch_keys import EpochKeys
 from psi_service.sessions.freezer import Freezer
+from psi_service.sessions.generations import Generations
 from psi_service.sessions.incoming import IncomingSessions
 from psi_service.sessions.progress import Progress, Role
 from psi_service.sessions.running import Running
@@ -179,6 +180,7 @@ def build_services(
             ground.clock,
             data_key=ground.keys.data_key,
             current_key=terms.current_key,
+            caches=Generations(ground.store, ground.keys.data_key),
         ),
         peers=peers.directory,
         probe=PeerProbe(ground.tls, peers.directory, peers.delivery, calls.facts, ground.clock),

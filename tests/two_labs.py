@@ -121,7 +121,9 @@ class PlainEngine:
     def key_parameters(self, key: object) -> dict[str, int]:
         return {}
 
-    def evaluations(self, parameters: Mapping[str, int], peer_size: int) -> int:
+    def evaluations(
+        self, parameters: Mapping[str, int], peer_size: int, *, peer_receives: bool = True
+    ) -> int:
         return parameters["buckets"] * parameters["bucket_size"]
 
     def receiver(self, lane: LaneContext, worker: Worker) -> PlainReceiver:

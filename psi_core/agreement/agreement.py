@@ -116,6 +116,11 @@ class Agreement(SignedText):
         """The first four hex digits of the text's hash: what people call it."""
         return self.hash().hex()[:4]
 
+    @property
+    def delta_bucket(self) -> int:
+        """Numbers of changes between two runs are shown in multiples of this: of the padding bucket, as sizes are."""
+        return self.padding_bucket
+
     def other(self, lab: str) -> str:
         """The other party; raises NotFound when `lab` is not a party."""
         first, second = self.labs

@@ -15,7 +15,8 @@ Direction = Literal["initiator", "responder", "both"]
 class LaneQuestion:
     """One lane. Sizes are padded sizes; 0 means not known yet, as the responder's are when an Offer comes in.
 
-    `evaluations` is what the engine lets a receiver of this lane test (openmined: buckets * bucket size).
+    `evaluations` is what the engine lets a receiver of this lane test (openmined: buckets * bucket size). `changes`
+    are an incremental run's numbers of new items, added and removed tags; none in a full run.
     """
 
     match_key: str
@@ -24,6 +25,7 @@ class LaneQuestion:
     own_size: int = 0
     peer_size: int = 0
     evaluations: int = 0
+    changes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -108,11 +108,19 @@ def offered_padding(question: Question, agreement: Agreement, usage: Usage, now:
 
 
 def padding(question: Question, agreement: Agreement, usage: Usage, now: datetime) -> None:
-    """Both sizes are known, and a whole number of padding buckets."""
+    """Both sizes are known, and a whole number of padding buckets; numbers of changes are whole buckets too."""
     for lane in question.lanes:
         for size in (lane.own_size, lane.peer_size):
             if size <= 0 or size % agreement.padding_bucket:
                 raise _padding_refused(agreement, lane.match_key, size)
+        for number in lane.changes:
+            if number % agreement.delta_bucket:
+                raise refused(
+                    agreement,
+                    "padding_bucket",
+                    f"padding: {number:,} changes of {lane.match_key}, not a multiple of {agreement.delta_bucket:,}",
+                    "Pad numbers of changes to whole buckets.",
+                )
 
 
 def offered_size(question: Question, agreement: Agreement, usage: Usage, now: datetime) -> None:

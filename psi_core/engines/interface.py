@@ -176,8 +176,13 @@ class Engine(Protocol):
         """
         ...
 
-    def evaluations(self, parameters: Mapping[str, int], peer_size: int) -> int:
-        """Return how many items the other lab can test, given its padded size: what a node debits."""
+    def evaluations(
+        self, parameters: Mapping[str, int], peer_size: int, *, peer_receives: bool = True
+    ) -> int:
+        """Return how many items the other lab can test, given its padded size: what a node debits.
+
+        peer_receives: whether the other lab is the receiver of a run that both learn from (`one_run_for_both`).
+        """
         ...
 
     def receiver(self, lane: LaneContext, worker: Worker) -> Receiver:

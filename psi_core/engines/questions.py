@@ -6,8 +6,13 @@ from collections.abc import Mapping
 
 from psi_core.agreement.policy import LaneQuestion, Question
 from psi_core.engines.interface import Engine
+from psi_core.engines.oprf.delta_lane import delta_parameters
+from psi_core.engines.oprf.lane import sender_side
 from psi_core.errors import EngineFault, ProtocolFault
-from psi_core.session.opening import Accept, KeyEvidence, Lane, Offer, Reveal
+from psi_core.session.opening import Accept, GenerationTerms, KeyEvidence, Lane, Offer, Reveal
+
+CHANGES = ("new", "added", "removed")
+"""An incremental run's own parameters: the receiver's new items, the sender's tags that come and that leave."""
 
 
 def of_offer(offer: Offer, own_lab: str) -> Question:
@@ -33,12 +38,21 @@ def of_accept(offer: Offer, accept: Accept, own_lab: str, engines: Mapping[str, 
     """
     own_is_initiator = own_lab == offer.initiator
     lanes = []
+    peer_receives = (sender_side(offer.direction) == "initiator") == own_is_initiator
     for asked, answered in zip(offer.lanes, accept.lanes, strict=True):
         own, peer = (asked, answered) if own_is_initiator else (answered, asked)
-        evaluations = engines[answered.engine].evaluations(answered.parameters, peer.padded_size)
+        evaluations = engines[answered.engine].evaluations(
+            answered.parameters, peer.padded_size, peer_receives=peer_receives
+        )
         lanes.append(
             LaneQuestion(
-                asked.match_key, asked.engine, asked.variant, own.padded_size, peer.padded_size, evaluations
+                asked.match_key,
+                asked.engine,
+                asked.variant,
+                own.padded_size,
+                peer.padded_size,
+                evaluations,
+                tuple(answered.parameters[name] for name in CHANGES) if answered.generations else (),
             )
         )
     return _question(offer, own_lab, tuple(lanes))
@@ -49,10 +63,36 @@ def check_parameters(offer: Offer, accept: Accept, engines: Mapping[str, Engine]
     for asked, answered in zip(offer.lanes, accept.lanes, strict=True):
         try:
             due = parameters(asked, answered.padded_size, offer.reveal, engines, answered.key or asked.key)
+            due |= changes(asked, answered)
         except EngineFault as fault:
             raise ProtocolFault(f"lane {asked.match_key}: {fault}") from fault
         if due != dict(answered.parameters):
             raise ProtocolFault(f"the Accept states other parameters for lane {asked.match_key} than are due")
+
+
+def changes(asked: Lane, answered: Lane) -> dict[str, int]:
+    """What an incremental run adds to the parameters; {} in a full run.
+
+    Raises ProtocolFault when the Accept builds on a generation, or states changes, that the Offer does not show.
+    """
+    if answered.generations is None:
+        return {}
+    chosen = answered.generations[0]
+    shown = next((each for each in asked.generations or () if same(each, chosen)), None)
+    if answered.engine != "oprf" or len(answered.generations) != 1 or shown is None:
+        raise ProtocolFault(
+            f"the Accept builds lane {asked.match_key} on a generation that the Offer does not show"
+        )
+    for name in CHANGES:
+        stated, offered = getattr(chosen, name), getattr(shown, name)
+        if stated is None or offered not in (None, stated):
+            raise ProtocolFault(f"the Accept states other changes of lane {asked.match_key} than the Offer")
+    return delta_parameters(chosen.number, chosen.new or 0, chosen.added or 0, chosen.removed or 0)
+
+
+def same(one: GenerationTerms, other: GenerationTerms) -> bool:
+    """Whether two sides name the same generation."""
+    return (one.number, one.hash) == (other.number, other.hash)
 
 
 def parameters(

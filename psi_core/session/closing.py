@@ -75,10 +75,15 @@ class PreRecord(SignedText):
 
 
 class Chunks(_Part):
-    """What stands for a lane's proven chunks (engine `oprf`): the Merkle root over them in order, and their number."""
+    """What stands for a lane's proven chunks (engine `oprf`): the Merkle root over them in order, and their number.
+
+    `generation` and `generation_hash` name the state that the run leaves at both sides.
+    """
 
     root: Hex32
     count: Count
+    generation: Count | None = None
+    generation_hash: Hex32 | None = None
 
 
 class RecordLane(PreRecordLane):

@@ -36,8 +36,27 @@ class KeyEvidence(BaseModel):
     path: tuple[Hex32, ...] = Field(max_length=63)
 
 
+class GenerationTerms(BaseModel):
+    """A generation that a side holds (engine `oprf`), and the numbers of changes since, in whole delta buckets.
+
+    In an Offer each side's own numbers: `new` by a receiver, `added` and `removed` by a sender. An Accept states all.
+    """
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    number: Count = Field(ge=1)
+    hash: Hex32
+    new: Count | None = None
+    added: Count | None = None
+    removed: Count | None = None
+
+
 class Lane(BaseModel):
-    """One engine run for one match key, as one side states it. `key` is the sending side's, if the engine has one."""
+    """One engine run for one match key, as one side states it. `key` is the sending side's, if the engine has one.
+
+    `generations` (engine `oprf`): an Offer lists those that an incremental run may build on, newest first; an Accept
+    names the chosen one. None: the run is full.
+    """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
@@ -48,6 +67,7 @@ class Lane(BaseModel):
     snapshot: Hex32
     parameters: Parameters = Field(max_length=16)
     key: KeyEvidence | None = None
+    generations: tuple[GenerationTerms, ...] | None = Field(default=None, min_length=1, max_length=2)
 
 
 Lanes = Annotated[tuple[Lane, ...], Field(min_length=1, max_length=MAX_LANES)]

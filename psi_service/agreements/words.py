@@ -30,6 +30,7 @@ def in_words(agreement: Agreement, own_lab: str) -> str:
         f"  who learns      {' and '.join(agreement.learns)}",
         f"  what is learnt  {'; or '.join(_REVEAL[reveal] for reveal in agreement.reveal)}",
         *(_engine(terms) for terms in agreement.engines),
+        *_standing(agreement),
         "  match keys      each lab that learns may test in one session / in one period:",
         *(_match_key(agreement, terms) for terms in agreement.match_keys),
         f"  budget period   {_duration(agreement.period_seconds)}, counted from {agreement.period_start}",
@@ -46,6 +47,16 @@ def in_words(agreement: Agreement, own_lab: str) -> str:
 def _engine(terms: EngineTerms) -> str:
     security = _SECURITY.get((terms.engine, terms.variant))
     return f"  engine          {terms.engine}, {terms.variant}{f': {security}' if security else ''}"
+
+
+def _standing(agreement: Agreement) -> list[str]:
+    """What engine `oprf` tells from one run to the next, where it is agreed."""
+    if all(terms.engine != "oprf" for terms in agreement.engines):
+        return []
+    return [
+        "  daily runs      oprf pays only for what changed: an item queried once is matched against later additions",
+        f"                  too, and numbers of changes are shown in multiples of {agreement.delta_bucket:,}",
+    ]
 
 
 def _match_key(agreement: Agreement, terms: MatchKeyTerms) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Protocol
 
 from sqlite_utils import Database
 
@@ -29,6 +30,17 @@ _MATCHED = (
 _UNMATCH = "DELETE FROM matches WHERE actor = ? AND match_key = ? AND fingerprint = ?"
 _UNMATCH_SESSIONS = "DELETE FROM session_matches WHERE actor = ? AND match_key = ? AND fingerprint = ?"
 
+Gone = dict[str, set[bytes]]
+"""Elements that are gone, by match key."""
+
+
+class Caches(Protocol):
+    """What engines keep of elements between sessions."""
+
+    def forget(self, db: Database, match_key: str, elements: Sequence[bytes]) -> None:
+        """Take these elements (32 bytes each) out of every cache."""
+        ...
+
 
 @contextmanager
 def wiped(db: Database) -> Iterator[None]:
@@ -46,9 +58,17 @@ def match_keys_in_use(db: Database) -> tuple[MatchKey, ...]:
 
 
 def forget_elements(
-    db: Database, match_keys: Iterable[MatchKey], consortium_key: bytes, before: ByKind, after: ByKind
+    db: Database,
+    match_keys: Iterable[MatchKey],
+    consortium_key: bytes,
+    before: ByKind,
+    after: ByKind,
+    gone_elements: Gone,
 ) -> None:
-    """Drop the salts of the elements that an actor with the fingerprints `before` had, and `after` has not."""
+    """Drop the salts of the elements that an actor with the fingerprints `before` had, and `after` has not.
+
+    They are added to `gone_elements`, by match key, for the caches (`forget_cached`).
+    """
     peers = [peer for (peer,) in db.conn.execute(_PEERS).fetchall()]
     for match_key in match_keys:
         gone = set(_elements(match_key, consortium_key, before) or ())
@@ -56,6 +76,13 @@ def forget_elements(
         db.conn.executemany(
             _FORGET, [(peer, match_key.name, element) for peer in peers for element in sorted(gone)]
         )
+        gone_elements.setdefault(match_key.name, set()).update(gone)
+
+
+def forget_cached(db: Database, gone_elements: Gone, caches: Caches) -> None:
+    """Take what is gone out of every cache, in the open transaction."""
+    for match_key, elements in gone_elements.items():
+        caches.forget(db, match_key, sorted(elements))
 
 
 def forget_matches(

@@ -6,7 +6,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlite_utils import Database
 
 from psi_service.actors.views import KindCount
-from psi_service.retention.elements import forget_elements, match_keys_in_use, wiped
+from psi_service.retention.elements import (
+    Caches,
+    Gone,
+    forget_cached,
+    forget_elements,
+    match_keys_in_use,
+    wiped,
+)
 from psi_service.retention.expiry import fingerprints_of
 
 _KINDS = "SELECT kind, count(*), sum(derived) FROM indicators WHERE actor = ? GROUP BY kind ORDER BY kind"
@@ -43,10 +50,12 @@ def preview(db: Database, actor: int, reference: str, *, erased: bool = False) -
     )
 
 
-def erase(db: Database, actor: int, consortium_key: bytes, now: str) -> None:
+def erase(db: Database, actor: int, consortium_key: bytes, now: str, caches: Caches) -> None:
     """Erase it, in the open transaction; `now` (RFC 3339) keeps older backups from bringing it back."""
     with wiped(db):
-        forget_elements(db, match_keys_in_use(db), consortium_key, fingerprints_of(db, actor), {})
+        gone: Gone = {}
+        forget_elements(db, match_keys_in_use(db), consortium_key, fingerprints_of(db, actor), {}, gone)
+        forget_cached(db, gone, caches)
         db.conn.execute(_ERASED, (now, actor))
         db.conn.execute(_STAGED, (actor,))
         # Its indicators, matches and session matches go with it (ON DELETE CASCADE).

@@ -14,7 +14,16 @@ from sqlite_utils import Database
 
 from psi_core.kinds.match_key import MatchKey
 from psi_service.clock import instant
-from psi_service.retention.elements import ByKind, forget_elements, forget_matches, match_keys_in_use, wiped
+from psi_service.retention.elements import (
+    ByKind,
+    Caches,
+    Gone,
+    forget_cached,
+    forget_elements,
+    forget_matches,
+    match_keys_in_use,
+    wiped,
+)
 
 ACTORS_AT_ONCE = 200
 """Actors in one transaction: a debit waits for no more than these."""
@@ -32,11 +41,16 @@ def expired_actors(db: Database, now: datetime) -> list[int]:
     return [actor for (actor,) in db.conn.execute(_EXPIRED_ACTORS, (instant(now), ACTORS_AT_ONCE))]
 
 
-def purge_expired(db: Database, actors: Sequence[int], consortium_key: bytes, now: datetime) -> int:
+def purge_expired(
+    db: Database, actors: Sequence[int], consortium_key: bytes, now: datetime, caches: Caches
+) -> int:
     """Purge the expired indicators of `actors`, in the open transaction; returns how many there were."""
     match_keys, moment = match_keys_in_use(db), instant(now)
+    gone: Gone = {}
     with wiped(db):
-        return sum(_purge(db, actor, match_keys, consortium_key, moment) for actor in actors)
+        purged = sum(_purge(db, actor, match_keys, consortium_key, moment, gone) for actor in actors)
+    forget_cached(db, gone, caches)
+    return purged
 
 
 def fingerprints_of(db: Database, actor: int, after: str = "") -> ByKind:
@@ -48,9 +62,9 @@ def fingerprints_of(db: Database, actor: int, after: str = "") -> ByKind:
     }
 
 
-def _purge(db: Database, actor: int, match_keys: Sequence[MatchKey], key: bytes, now: str) -> int:
+def _purge(db: Database, actor: int, match_keys: Sequence[MatchKey], key: bytes, now: str, gone: Gone) -> int:
     before, after = fingerprints_of(db, actor), fingerprints_of(db, actor, now)
-    forget_elements(db, match_keys, key, before, after)
+    forget_elements(db, match_keys, key, before, after, gone)
     forget_matches(db, match_keys, key, actor, after)
     purged = db.conn.execute(_PURGE, (actor, now)).rowcount
     db.conn.execute(_EMPTY, (actor,))

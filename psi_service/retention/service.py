@@ -14,6 +14,7 @@ from psi_service import sealing
 from psi_service.actors.reference import clean_reference
 from psi_service.clock import Clock, instant
 from psi_service.log.node_log import NodeLog
+from psi_service.retention.elements import Caches
 from psi_service.retention.erasure import Erasure, erase, preview
 from psi_service.retention.expiry import expired_actors, purge_expired
 from psi_service.store.database import Store
@@ -28,13 +29,21 @@ class RetentionService:
     """Purges and erases; `data_key` finds actors, the consortium key their joined elements."""
 
     def __init__(
-        self, store: Store, log: NodeLog, clock: Clock, *, data_key: bytes, current_key: CurrentKey
+        self,
+        store: Store,
+        log: NodeLog,
+        clock: Clock,
+        *,
+        data_key: bytes,
+        current_key: CurrentKey,
+        caches: Caches,
     ) -> None:
         self._store = store
         self._log = log
         self._clock = clock
         self._data_key = data_key
         self._current_key = current_key
+        self._caches = caches
 
     async def expire(self) -> int:
         """Purge every indicator whose time has come, and what was made of it; returns how many there were.
@@ -58,14 +67,14 @@ class RetentionService:
         def work(db: Database) -> Erasure:
             actor = self._find(db, reference)
             what = preview(db, actor, reference, erased=True)
-            erase(db, actor, key, instant(self._clock()))
+            erase(db, actor, key, instant(self._clock()), self._caches)
             self._log.append(db, EntryKind.ADMIN, {"action": "actor-erased", "by": by})
             return what
 
         return await self._store.transaction(work)
 
     def _expire(self, db: Database, *, actors: list[int], key: bytes, now: datetime) -> int:
-        purged = purge_expired(db, actors, key, now)
+        purged = purge_expired(db, actors, key, now, self._caches)
         self._log.append(db, EntryKind.ADMIN, {"action": "indicators-expired"})
         return purged
 

@@ -7,14 +7,25 @@ from collections.abc import Mapping
 
 import sqlite_utils
 
-from psi_core.errors import Conflict, SessionAborted
+from psi_core.errors import (
+    CanaryFault,
+    Conflict,
+    EngineFault,
+    ProtocolFault,
+    SessionAborted,
+    TranscriptMismatch,
+)
 from psi_core.log.entry import EntryKind
 from psi_core.log.note import Note
 from psi_core.session.closing import Chunks, PreRecord, Record
 from psi_core.session.opening import Abort, Offer
 from psi_service.matches.publish import publish
+from psi_service.sessions import generations
 from psi_service.sessions.books import Desk, update_session
 from psi_service.sessions.open_session import Learned, OpenSession
+
+_DOUBTFUL = frozenset(each.code for each in (CanaryFault, EngineFault, ProtocolFault, TranscriptMismatch))
+"""Faults that a stale or false cache could cause: the next run is full."""
 
 
 class ClosingBooks:
@@ -113,6 +124,7 @@ class ClosingBooks:
             also = {"peer_note": peer_note.decode()} if peer_note else {}
             self._desk.log_note(db, EntryKind.ABORT, note, self._peer(offer), **also)
             self._drop(db, offer.session_id)
+            generations.dropped(self._desk.store, db, offer.session_id, doubtful=code in _DOUBTFUL)
             update_session(
                 db,
                 offer.session_id,
@@ -180,8 +192,10 @@ class ClosingBooks:
         )
         if record.outcome == "ok":
             publish(db, offer.session_id, peer)
+            generations.signed(self._desk.store, db, offer.session_id)
         else:
             self._drop(db, offer.session_id)
+            generations.dropped(self._desk.store, db, offer.session_id, doubtful=True)
 
     @staticmethod
     def _drop(db: sqlite_utils.Database, session_id: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import sqlite_utils
 
@@ -26,6 +27,7 @@ from psi_service.log.stored_tree import node_reader, read_entry
 from psi_service.sealing import open as unseal
 from psi_service.sealing import seal
 from psi_service.sessions.books import Desk
+from psi_service.sessions.generations import Generations
 
 KEYED = "oprf"
 """The one engine whose sender commits a key."""
@@ -46,12 +48,24 @@ LaneKeys = tuple[LaneKey | None, ...]
 
 @dataclass(frozen=True)
 class KeyedLane:
-    """What decides which key serves a lane: sizes are padded; the receiver's may be an upper bound."""
+    """What decides which key serves a lane: sizes are padded; the receiver's may be an upper bound.
+
+    changes: of an incremental run, the items that it evaluates for the peer and the tags that it adds.
+    """
 
     engine: str
     match_key: str
     receiver_size: int
     sender_size: int
+    changes: tuple[int, int] | None = None
+
+
+class Cost(NamedTuple):
+    """What one run counts against our key: items evaluated for the peer, tags sent, whether it is a full run."""
+
+    evaluations: int
+    tags: int
+    full: bool
 
 
 class EpochKeys:
@@ -60,6 +74,29 @@ class EpochKeys:
     def __init__(self, desk: Desk, data_key: bytes) -> None:
         self._desk = desk
         self._data_key = data_key
+        self.generations = Generations(desk.store, data_key)
+
+    async def current(self, agreement: bytes, match_key: str) -> KeyStatement | None:
+        """The statement of our key that has not ended; None before the first."""
+        return await self._desk.store.query(
+            lambda db: _newest(
+                db,
+                "SELECT statement FROM epoch_keys WHERE agreement = ? AND match_key = ? AND secret IS NOT NULL"
+                " ORDER BY epoch DESC LIMIT 1",
+                (agreement, match_key),
+            )
+        )
+
+    async def last_shown(self, lab: str, agreement: bytes, match_key: str) -> KeyStatement | None:
+        """The peer's newest statement that was proven to us; None before the first."""
+        return await self._desk.store.query(
+            lambda db: _newest(
+                db,
+                "SELECT statement FROM peer_epoch_keys WHERE lab = ? AND agreement = ? AND match_key = ?"
+                " ORDER BY epoch DESC LIMIT 1",
+                (lab, agreement, match_key),
+            )
+        )
 
     async def own(
         self, side: Side, direction: Direction, peer: str, agreement: bytes, lanes: Sequence[KeyedLane]
@@ -105,16 +142,16 @@ class EpochKeys:
         await self._desk.store.transaction(remember)
         return found
 
-    def spend(self, db: sqlite_utils.Database, keys: LaneKeys, sizes: Sequence[tuple[int, int]]) -> None:
+    def spend(self, db: sqlite_utils.Database, keys: LaneKeys, costs: Sequence[Cost]) -> None:
         """Count a run against our keys' epochs, in the transaction that debits it.
 
-        `sizes` are (receiver, sender) padded sizes per lane. Raises EngineFault when an epoch does not allow it.
+        `costs`: one a lane. Raises EngineFault when an epoch does not allow it.
         """
-        for key, (receiver_size, sender_size) in zip(keys, sizes, strict=True):
+        for key, cost in zip(keys, costs, strict=True):
             if key is None or key.own is None:
                 continue
             statement = key.statement
-            use = _after(db, statement, evaluations=receiver_size, tags=sender_size)
+            use = _after(db, statement, cost)
             db.execute(
                 "UPDATE epoch_keys SET evaluations = ?, tags = ? WHERE agreement = ? AND match_key = ? AND epoch = ?",
                 (use.evaluations, use.tags, *_name(statement)),
@@ -213,22 +250,28 @@ def _name(statement: KeyStatement) -> tuple[bytes, str, int]:
 
 def _allows(db: sqlite_utils.Database, statement: KeyStatement, lane: KeyedLane) -> bool:
     try:
-        _after(db, statement, evaluations=lane.receiver_size, tags=lane.sender_size)
+        evaluations, tags = lane.changes or (lane.receiver_size, lane.sender_size)
+        _after(db, statement, Cost(evaluations, tags, full=lane.changes is None))
     except EngineFault:
         return False
     return True
 
 
-def _after(db: sqlite_utils.Database, statement: KeyStatement, *, evaluations: int, tags: int) -> EpochUse:
+def _newest(db: sqlite_utils.Database, sql: str, values: Sequence[object]) -> KeyStatement | None:
+    row = db.execute(sql, values).fetchone()
+    return None if row is None else KeyStatement.from_text(row[0])
+
+
+def _after(db: sqlite_utils.Database, statement: KeyStatement, cost: Cost) -> EpochUse:
     """The use of our key after one more run; raises EngineFault when its epoch has to end first.
 
-    Every run is a full one, which evaluates before the barrier: to a receiver that holds tags of this key already
-    that would be a result without a pre-record.
+    A full run evaluates before the barrier: to a receiver that holds tags of this key already that would be a result
+    without a pre-record. So a key serves one; incremental runs evaluate after the barrier.
     """
     use = _use(db, statement)
-    if use.tags:
+    if cost.full and use.tags:
         raise EngineFault(f"epoch {statement.epoch} of {statement.match_key} has served its one full run")
-    return use.after(statement, evaluations=evaluations, tags=tags)
+    return use.after(statement, evaluations=cost.evaluations, tags=cost.tags)
 
 
 def _use(db: sqlite_utils.Database, statement: KeyStatement) -> EpochUse:

@@ -25,8 +25,9 @@ from psi_core.wire.session_pb2 import Checkpoint, Result
 from psi_service.sessions.checkpoints import Checkpoints
 from psi_service.sessions.closing_books import ClosingBooks
 from psi_service.sessions.conversation import Conversation
-from psi_service.sessions.lane_runs import LaneRuns
-from psi_service.sessions.machines import build_machines, fill_lanes, proven_chunks
+from psi_service.sessions.generations import Generations
+from psi_service.sessions.lane_runs import LaneRun, LaneRuns
+from psi_service.sessions.machines import build_machines, fill_lanes, made_generations, proven_chunks
 from psi_service.sessions.open_session import NOTHING_LEARNED, Learned, OpenSession
 from psi_service.sessions.progress import Phase, Progress
 
@@ -45,6 +46,7 @@ class Exchange:
         engines: tuple[Engine, ...],
         worker: Worker,
         progress: Progress,
+        generations: Generations,
     ) -> None:
         self._session = session
         self._conversation = conversation
@@ -53,6 +55,8 @@ class Exchange:
         self._engines = engines
         self._worker = worker
         self._progress = progress
+        self._generations = generations
+        self._machines: list[LaneRun] = []
         self._lanes: tuple[LaneItems, ...] = ()
         self._chunks: tuple[Chunks | None, ...] = ()
 
@@ -64,16 +68,20 @@ class Exchange:
         """
         self._progress.enter(Phase.OPENING)
         self._lanes = await asyncio.to_thread(fill_lanes, self._session)
-        machines = build_machines(self._session, self._lanes, self._engines, self._worker)
-        lane_runs = LaneRuns(machines, self._conversation, self._progress)
+        self._machines = await asyncio.to_thread(
+            build_machines, self._session, self._lanes, self._engines, self._worker
+        )
+        lane_runs = LaneRuns(self._machines, self._conversation, self._progress)
         await lane_runs.open()
-        self._chunks = proven_chunks(machines, len(self._lanes))
         await self._barrier(lane_runs)
         self._progress.enter(Phase.COMPLETING)
         await lane_runs.complete(None if self._session.signs_first else self._keep_sent)
         outcomes = await lane_runs.outcomes()
+        learned = self._learn(outcomes)
+        if self._session.signs_first:
+            await self._keep_proven()
         self._progress.enter(Phase.COMPUTED)
-        signed = await self._close(lane_runs, self._learn(outcomes))
+        signed = await self._close(lane_runs, learned)
         await self._exchange_checkpoints()
         self._progress.enter(Phase.DONE)
         return signed
@@ -103,9 +111,17 @@ class Exchange:
             await self._books.transcripts(session, sent=lane_runs.sent.value())
         if not session.learns:
             await self._books.transcripts(session, received=lane_runs.received.value())
+
+    async def _keep_proven(self) -> None:
+        """Keep what the run leaves for the record and for the next run, before either side can sign."""
+        session = self._session
+        made = await asyncio.to_thread(made_generations, session, self._machines)
+        await self._generations.keep(session.session_id, list(made.values()))
+        self._chunks = proven_chunks(self._machines, len(self._lanes), made)
         await self._books.chunks(session, self._chunks)
 
     async def _keep_sent(self, transcript: bytes) -> None:
+        await self._keep_proven()
         await self._books.transcripts(self._session, sent=transcript)
 
     def _learn(self, outcomes: dict[int, Outcome]) -> Learned:

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 from psi_core.agreement.agreement import Agreement
 from psi_service.sessions.books import Desk
-from psi_service.sessions.freezing import Frozen, freeze_match_key
+from psi_service.sessions.freezing import Frozen, Room, freeze_match_key
 
 
 class Freezer:
@@ -21,13 +21,25 @@ class Freezer:
 
     @asynccontextmanager
     async def frozen(
-        self, peer: str, match_keys: Sequence[str], consortium_key: bytes, agreement: Agreement
+        self,
+        peer: str,
+        match_keys: Sequence[str],
+        consortium_key: bytes,
+        agreement: Agreement,
+        rooms: Sequence[Room | None] = (),
     ) -> AsyncIterator[tuple[Frozen, ...]]:
-        """Freeze one set per match key; leave the block once the commitments are logged."""
+        """Freeze one set per match key; leave the block once the commitments are logged. `rooms`: one a match key."""
         async with self._locks[peer]:
-            yield tuple([await self._freeze(peer, name, consortium_key, agreement) for name in match_keys])
+            yield tuple(
+                [
+                    await self._freeze(peer, name, consortium_key, agreement, room)
+                    for name, room in zip(match_keys, rooms or (None,) * len(match_keys), strict=True)
+                ]
+            )
 
-    async def _freeze(self, peer: str, match_key: str, consortium_key: bytes, agreement: Agreement) -> Frozen:
+    async def _freeze(
+        self, peer: str, match_key: str, consortium_key: bytes, agreement: Agreement, room: Room | None
+    ) -> Frozen:
         return await self._desk.store.query(
             lambda db: freeze_match_key(
                 db,
@@ -36,5 +48,7 @@ class Freezer:
                 consortium_key=consortium_key,
                 padding_bucket=agreement.padding_bucket,
                 now=self._desk.now(),
+                room=room,
+                keeps_spare=any(terms.engine == "oprf" for terms in agreement.engines),
             )
         )

@@ -11,8 +11,9 @@ import structlog
 
 from psi_core.agreement.agreement import Agreement
 from psi_core.engines import questions
-from psi_core.engines.choice import choose
+from psi_core.engines.choice import AUTO, choose
 from psi_core.engines.interface import Engine
+from psi_core.engines.oprf.lane import sender_side
 from psi_core.errors import InvalidProof, InvalidText, ProtocolFault, Refused
 from psi_core.identity.card import Card
 from psi_core.session.closing import Record
@@ -36,10 +37,20 @@ from psi_service.sessions.books import Desk
 from psi_service.sessions.checkpoints import Checkpoints
 from psi_service.sessions.closing_books import ClosingBooks
 from psi_service.sessions.conversation import Conversation
-from psi_service.sessions.epoch_keys import KeyedLane, LaneKey, LaneKeys
+from psi_service.sessions.epoch_keys import KEYED, KeyedLane, LaneKey, LaneKeys
 from psi_service.sessions.exchange import Exchange
 from psi_service.sessions.freezer import Freezer
-from psi_service.sessions.freezing import Frozen
+from psi_service.sessions.freezing import Frozen, Room
+from psi_service.sessions.increments import (
+    NOTHING,
+    Increments,
+    Standing,
+    Step,
+    chosen,
+    in_this_epoch,
+    room,
+    run_words,
+)
 from psi_service.sessions.open_session import OpenSession
 from psi_service.sessions.opening_books import Case, OpeningBooks
 from psi_service.sessions.progress import Phase, Progress
@@ -71,15 +82,19 @@ class Initiator:
         self._opening = OpeningBooks(desk, around.keys)
         self._closing = ClosingBooks(desk)
         self._checkpoints = Checkpoints(desk)
+        self._increments = Increments(around.keys)
 
     async def run(self, plan: Plan, peer: Card, conversation: Conversation, progress: Progress) -> Record:
         """Run one session to its signed record. Raises Refused (by either policy) and whatever Exchange raises."""
         key = await self._around.consortium_key()
         progress.enter(Phase.FREEZING)
-        async with self._freezer.frozen(peer.lab, plan.match_keys, key.key, plan.agreement) as frozen:
+        standings, rooms = await self._standings(plan, peer)
+        async with self._freezer.frozen(peer.lab, plan.match_keys, key.key, plan.agreement, rooms) as frozen:
             engines = [self._engine(plan, each) for each in frozen]
-            keys = await self._keys(plan, peer, frozen, engines)
-            draft = await self._draft(plan, peer, key, frozen, engines, keys)
+            steps = await self._steps(plan, standings, frozen, engines)
+            keys = await self._keys(plan, peer, frozen, engines, steps)
+            steps = in_this_epoch(steps, keys)
+            draft = await self._draft(plan, peer, key, frozen, engines, keys, steps)
             progress.left_out = sum(each.left_out for each in frozen)
             case = Case(
                 questions.of_offer(draft, self._desk.lab),
@@ -87,6 +102,7 @@ class Initiator:
                 OwnTerms(key.profile, key.key_id),
                 frozen,
                 keys,
+                steps,
             )
             offer, note = await self._offer(draft, case)
         await conversation.send("offer", note)
@@ -102,6 +118,7 @@ class Initiator:
             tuple(engines),
             self._around.worker,
             progress,
+            self._around.keys.generations,
         )
         return await exchange.run()
 
@@ -128,8 +145,41 @@ class Initiator:
         )
         return choice.engine
 
+    async def _standings(
+        self, plan: Plan, peer: Card
+    ) -> tuple[tuple[Standing, ...], tuple[Room | None, ...]]:
+        """What lanes of engine `oprf`, if it comes to that, build on, and how their sets are frozen."""
+        agreed = any(terms.engine == KEYED for terms in plan.agreement.engines)
+        if plan.engine not in (AUTO, KEYED) or not agreed or KEYED not in self._around.engines:
+            return (NOTHING,) * len(plan.match_keys), (None,) * len(plan.match_keys)
+        sends = sender_side(plan.direction) == "initiator"
+        found = await self._increments.before_offer(plan.agreement, peer.lab, plan.match_keys, sends=sends)
+        return found, tuple(
+            room(each, plan.agreement, name) if sends else None
+            for each, name in zip(found, plan.match_keys, strict=True)
+        )
+
+    async def _steps(
+        self,
+        plan: Plan,
+        standings: tuple[Standing, ...],
+        frozen: tuple[Frozen, ...],
+        engines: list[Engine],
+    ) -> tuple[Step, ...]:
+        used = [
+            standing if engine.name == KEYED else NOTHING
+            for standing, engine in zip(standings, engines, strict=True)
+        ]
+        sends = sender_side(plan.direction) == "initiator"
+        return await self._increments.steps(used, frozen, plan.agreement.delta_bucket, sends=sends)
+
     async def _keys(
-        self, plan: Plan, peer: Card, frozen: tuple[Frozen, ...], engines: list[Engine]
+        self,
+        plan: Plan,
+        peer: Card,
+        frozen: tuple[Frozen, ...],
+        engines: list[Engine],
+        steps: tuple[Step, ...],
     ) -> LaneKeys:
         """Our keys where we send. The responder's sizes are not known yet, so its cap stands for them."""
         lanes = [
@@ -138,14 +188,18 @@ class Initiator:
                 each.match_key,
                 receiver_size=plan.agreement.terms(each.match_key).max_size,
                 sender_size=each.snapshot.padded_size,
+                # The receiver's number of new items comes with its Accept, and is counted then.
+                changes=(0, step.shown[0].terms.added or 0) if step.shown else None,
             )
-            for each, engine in zip(frozen, engines, strict=True)
+            for each, engine, step in zip(frozen, engines, steps, strict=True)
         ]
         return await self._around.keys.own(
             "initiator", plan.direction, peer.lab, plan.agreement.hash(), lanes
         )
 
-    async def _lane(self, engine: Engine, frozen: Frozen, key: LaneKey | None, log_size: int) -> Lane:
+    async def _lane(
+        self, engine: Engine, frozen: Frozen, key: LaneKey | None, log_size: int, step: Step
+    ) -> Lane:
         return Lane(
             match_key=frozen.match_key,
             engine=cast(EngineName, engine.name),
@@ -154,6 +208,7 @@ class Initiator:
             snapshot=frozen.snapshot.root.hex(),
             parameters={},
             key=await self._around.keys.evidence(key, log_size),
+            generations=step.terms,
         )
 
     async def _draft(
@@ -164,13 +219,14 @@ class Initiator:
         frozen: tuple[Frozen, ...],
         engines: list[Engine],
         keys: LaneKeys,
+        steps: tuple[Step, ...],
     ) -> Offer:
         now = self._desk.clock()
         checkpoint = await self._checkpoints.own()
         size = cosigned.size_of(checkpoint)
         lanes = [
-            await self._lane(engine, each, own, size)
-            for engine, each, own in zip(engines, frozen, keys, strict=True)
+            await self._lane(engine, each, own, size, step)
+            for engine, each, own, step in zip(engines, frozen, keys, steps, strict=True)
         ]
         return Offer(
             protocol=PROTOCOL,
@@ -206,13 +262,23 @@ class Initiator:
         await self._checkpoints.keep(peer, accept.checkpoint.encode())
         shown = await self._shown(offer, accept, peer)
         question = questions.of_accept(offer, accept, self._desk.lab, self._around.engines)
+        keys = tuple(own or theirs for own, theirs in zip(case.keys, shown, strict=True))
+        increments = tuple(
+            chosen(step.shown, lane.generations, key)
+            for step, lane, key in zip(case.steps, accept.lanes, keys, strict=True)
+        )
+        words = run_words(accept, case.steps)
         try:
-            await self._opening.begin(offer, accept, note, replace(case, question=question))
+            await self._opening.begin(offer, accept, note, replace(case, question=question, lane_words=words))
         except Refused as refusal:
+            if refusal.rule == "epoch":
+                # The peer could not build on what we showed: the next Offer shows nothing, and begins an epoch.
+                names = [lane.match_key for lane in offer.lanes]
+                agreement = bytes.fromhex(offer.agreement)
+                await self._around.keys.generations.discard(agreement, names, self._desk.lab)
             await conversation.send("refuse", await self._opening.decline(offer, note, refusal))
             raise Refused(refusal.rule, refusal.words, by=self._desk.lab) from None
-        keys = tuple(own or theirs for own, theirs in zip(case.keys, shown, strict=True))
-        return OpenSession("initiator", offer, accept, peer, case.frozen, key.key, keys)
+        return OpenSession("initiator", offer, accept, peer, case.frozen, key.key, keys, increments)
 
     async def _shown(self, offer: Offer, accept: Accept, peer: Card) -> LaneKeys:
         try:

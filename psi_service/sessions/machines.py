@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
+from typing import Any, Protocol, cast
 
 from psi_core.engines.interface import Engine, LaneContext, Worker
+from psi_core.engines.oprf.changes import forgetting
+from psi_core.engines.oprf.delta_lane import DeltaLane
+from psi_core.engines.oprf.generation import Generation
 from psi_core.engines.oprf.lane import OprfLane, item_domain
 from psi_core.engines.vole.lane import VoleLane, run_context
 from psi_core.session.closing import Chunks
 from psi_core.session.items import PRIVATE_CANARIES, LaneItems, domain, dummy, fill, shared_canaries
 from psi_core.session.results import SALT_BYTES
 from psi_core.session.roles import RECEIVER_OF_RUN, runs
+from psi_service.sessions.generations import Made
 from psi_service.sessions.lane_runs import LaneRun
 from psi_service.sessions.open_session import OpenSession
+
+
+class _Remembers(Protocol):
+    """A machine of engine `oprf`, whole or incremental."""
+
+    def generation(self) -> Generation: ...
 
 
 def fill_lanes(session: OpenSession) -> tuple[LaneItems, ...]:
@@ -42,14 +54,36 @@ def build_machines(
     return found
 
 
-def proven_chunks(lane_runs: list[LaneRun], lanes: int) -> tuple[Chunks | None, ...]:
-    """Per lane, what stands in the record for its proven chunks; None where the engine proves nothing."""
+def proven_chunks(
+    lane_runs: list[LaneRun], lanes: int, made: Mapping[int, Made]
+) -> tuple[Chunks | None, ...]:
+    """Per lane, what stands in the record for its proven chunks; None where the engine proves nothing.
+
+    made: the lanes' generations, by lane.
+    """
     found: list[Chunks | None] = [None] * lanes
     for each in lane_runs:
         hashes = getattr(each.machine, "chunk_hashes", None)
         if hashes is not None:
-            found[each.lane] = Chunks(root=hashes.root().hex(), count=hashes.count)
+            name = made[each.lane].generation.name
+            found[each.lane] = Chunks(
+                root=hashes.root().hex(),
+                count=hashes.count,
+                generation=name.number,
+                generation_hash=name.hash.hex(),
+            )
     return tuple(found)
+
+
+def made_generations(session: OpenSession, lane_runs: list[LaneRun]) -> dict[int, Made]:
+    """The generation that each `oprf` lane makes, by lane; once its machine is done. Heavy: run it in a thread."""
+    made = {}
+    for each in lane_runs:
+        key = session.keys[each.lane]
+        if key is not None:
+            machine = cast(_Remembers, each.machine)
+            made[each.lane] = Made(session.frozen[each.lane].match_key, key.statement, machine.generation())
+    return made
 
 
 def _context(session: OpenSession, number: int, run: int, items: LaneItems) -> LaneContext:
@@ -65,5 +99,18 @@ def _context(session: OpenSession, number: int, run: int, items: LaneItems) -> L
         return VoleLane(**vars(plain), context=run_context(session.ctx, number, run))
     if key is not None:
         returns = session.offer.direction == "both"
-        return OprfLane(**vars(plain), ctx=session.ctx, statement=key.statement, returns=returns, key=key.own)
+        step = session.increments[number]
+        facts: dict[str, Any] = {
+            "ctx": session.ctx,
+            "statement": key.statement,
+            "returns": returns,
+            "key": key.own,
+        }
+        if step is None:
+            return OprfLane(**vars(plain), **facts, caches=True)
+        generation = step.generation
+        if key.own is None:
+            new = lane.parameters["new"]
+            generation = forgetting(generation, key.statement, items.items, new)
+        return DeltaLane(**vars(plain), **facts, generation=generation)
     return plain

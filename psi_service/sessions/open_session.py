@@ -10,6 +10,7 @@ from psi_core.session.opening import Accept, Offer, context
 from psi_core.session.roles import Side, first_signer, receivers
 from psi_service.sessions.epoch_keys import LaneKeys
 from psi_service.sessions.freezing import Frozen
+from psi_service.sessions.increments import Increment
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class OpenSession:
     frozen: tuple[Frozen, ...] = field(repr=False)
     consortium_key: bytes = field(repr=False)
     keys: LaneKeys = field(repr=False)
+    increments: tuple[Increment | None, ...] = field(repr=False)
 
     @property
     def session_id(self) -> str:

@@ -19,20 +19,26 @@ from psi_core.log.entry import EntryKind
 from psi_core.session.counter import NO_OFFER, next_counter
 from psi_core.session.opening import Accept, Offer, Refuse
 from psi_service.sessions.books import Desk, insert_session, session_known, update_session
-from psi_service.sessions.epoch_keys import EpochKeys, LaneKeys
+from psi_service.sessions.epoch_keys import Cost, EpochKeys, LaneKeys
 from psi_service.sessions.freezing import Frozen, enter
+from psi_service.sessions.increments import Step
 from psi_service.sessions.usage import NO_TERMS, OwnTerms, counters, spend_counter, usage
 
 
 @dataclass(frozen=True)
 class Case:
-    """What a decision is about: the question, the agreement, our own terms, our frozen sets."""
+    """What a decision is about: the question, the agreement, our own terms, our frozen sets.
+
+    lane_words: engine `oprf`, per lane, whether the run is full (and why) or incremental.
+    """
 
     question: Question
     agreement: Agreement
     own: OwnTerms
     frozen: tuple[Frozen, ...] = field(repr=False)
     keys: LaneKeys = field(default=(), repr=False)
+    steps: tuple[Step, ...] = field(default=(), repr=False)
+    lane_words: tuple[str | None, ...] = ()
 
 
 class OpeningBooks:
@@ -232,9 +238,15 @@ class OpeningBooks:
         self._decision(db, offer, accept_note, peer, accepted=True, debits=debits)
 
     def _spend(self, db: sqlite_utils.Database, case: Case) -> None:
-        sizes = [(lane.peer_size, lane.own_size) for lane in case.question.lanes]
+        # In an incremental run the receiver's new items and the sender's added tags stand for the whole sizes.
+        costs = [
+            Cost(lane.changes[0], lane.changes[1], full=False)
+            if lane.changes
+            else Cost(lane.peer_size, lane.own_size, full=True)
+            for lane in case.question.lanes
+        ]
         try:
-            self._keys.spend(db, case.keys, sizes)
+            self._keys.spend(db, case.keys, costs)
         except EngineFault as fault:
             raise Refused("epoch", f"epoch: {fault}. Offer again: a new epoch begins then.") from fault
 
@@ -249,8 +261,11 @@ class OpeningBooks:
                 "engine": each.engine,
                 "own_size": frozen.snapshot.padded_size,
                 "peer_size": each.padded_size,
+                "run": run,
             }
-            for lane, (each, frozen) in enumerate(zip(theirs, case.frozen, strict=True))
+            for lane, (each, frozen, run) in enumerate(
+                zip(theirs, case.frozen, case.lane_words or (None,) * len(theirs), strict=True)
+            )
         )
 
     def _decision(

@@ -9,6 +9,7 @@ from typing import cast
 from psi_core.agreement.agreement import Agreement
 from psi_core.agreement.usage_rules import CLOCK_SKEW
 from psi_core.engines import questions
+from psi_core.engines.oprf.lane import sender_side
 from psi_core.errors import EngineFault, InvalidProof, InvalidText, NotFound, ProtocolFault, Refused
 from psi_core.identity.card import Card
 from psi_core.identity.instant import moment
@@ -21,10 +22,19 @@ from psi_service.sessions.books import Desk
 from psi_service.sessions.checkpoints import Checkpoints
 from psi_service.sessions.closing_books import ClosingBooks
 from psi_service.sessions.conversation import Conversation
-from psi_service.sessions.epoch_keys import KeyedLane, LaneKeys
+from psi_service.sessions.epoch_keys import KEYED, KeyedLane, LaneKeys
 from psi_service.sessions.exchange import Exchange
 from psi_service.sessions.freezer import Freezer
 from psi_service.sessions.freezing import Frozen
+from psi_service.sessions.increments import (
+    Increments,
+    Step,
+    answered,
+    epoch_changes,
+    in_this_epoch,
+    room,
+    run_words,
+)
 from psi_service.sessions.open_session import OpenSession
 from psi_service.sessions.opening_books import Case, OpeningBooks
 from psi_service.sessions.progress import Phase, Progress
@@ -42,6 +52,7 @@ class Responder:
         self._opening = OpeningBooks(desk, around.keys)
         self._closing = ClosingBooks(desk)
         self._checkpoints = Checkpoints(desk)
+        self._increments = Increments(around.keys)
 
     async def read_offer(self, peer: Card, note: bytes) -> Offer:
         """Verify an Offer that came over `peer`'s pinned connection: signature, names, its checkpoint.
@@ -76,7 +87,14 @@ class Responder:
         progress.enter(Phase.BEGUN)
         engines = tuple(self._around.engines[lane.engine] for lane in session.accept.lanes)
         exchange = Exchange(
-            session, conversation, self._closing, self._checkpoints, engines, self._around.worker, progress
+            session,
+            conversation,
+            self._closing,
+            self._checkpoints,
+            engines,
+            self._around.worker,
+            progress,
+            self._around.keys.generations,
         )
         return await exchange.run()
 
@@ -92,15 +110,26 @@ class Responder:
         shown = await self._shown(offer, peer)
         progress.enter(Phase.FREEZING)
         names = [lane.match_key for lane in offer.lanes]
-        async with self._freezer.frozen(peer.lab, names, key.key, agreement) as frozen:
-            keys = await self._keys(offer, frozen)
-            accept = await self._answer(offer, frozen, keys)
+        sends = sender_side(offer.direction) == "responder"
+        standings = await self._increments.before_accept(offer, shown, sends=sends)
+        bucket = agreement.delta_bucket
+        rooms = [
+            room(standing, agreement, lane.match_key) if sends and lane.engine == KEYED else None
+            for lane, standing in zip(offer.lanes, standings, strict=True)
+        ]
+        async with self._freezer.frozen(peer.lab, names, key.key, agreement, rooms) as frozen:
+            steps = await self._increments.steps(standings, frozen, bucket, sends=sends)
+            keys = await self._keys(offer, frozen, steps)
+            steps = in_this_epoch(steps, keys)
+            accept = await self._answer(offer, frozen, keys, steps)
             question = questions.of_accept(offer, accept, self._desk.lab, self._around.engines)
+            words = run_words(accept, steps)
             accept_note = await self._opening.accept(
-                offer, note, accept, Case(question, agreement, own, frozen, keys)
+                offer, note, accept, Case(question, agreement, own, frozen, keys, steps, words)
             )
         held = tuple(ours or theirs for ours, theirs in zip(keys, shown, strict=True))
-        return OpenSession("responder", offer, accept, peer, frozen, key.key, held), accept_note
+        increments = tuple(step.shown[0] if step.shown else None for step in steps)
+        return OpenSession("responder", offer, accept, peer, frozen, key.key, held, increments), accept_note
 
     async def _shown(self, offer: Offer, peer: Card) -> LaneKeys:
         try:
@@ -108,10 +137,16 @@ class Responder:
         except (InvalidProof, InvalidText) as fault:
             raise Refused("engine_key", f"key: {fault}") from fault
 
-    async def _keys(self, offer: Offer, frozen: tuple[Frozen, ...]) -> LaneKeys:
+    async def _keys(self, offer: Offer, frozen: tuple[Frozen, ...], steps: tuple[Step, ...]) -> LaneKeys:
         lanes = [
-            KeyedLane(asked.engine, asked.match_key, asked.padded_size, own.snapshot.padded_size)
-            for asked, own in zip(offer.lanes, frozen, strict=True)
+            KeyedLane(
+                asked.engine,
+                asked.match_key,
+                asked.padded_size,
+                own.snapshot.padded_size,
+                changes=epoch_changes(step, asked.generations),
+            )
+            for asked, own, step in zip(offer.lanes, frozen, steps, strict=True)
         ]
         agreement = bytes.fromhex(offer.agreement)
         try:
@@ -148,12 +183,14 @@ class Responder:
             words = "consortium key: this node holds none yet. Invite it: psi-node consortium invite."
             raise Refused("consortium_key", words) from None
 
-    async def _answer(self, offer: Offer, frozen: tuple[Frozen, ...], keys: LaneKeys) -> Accept:
+    async def _answer(
+        self, offer: Offer, frozen: tuple[Frozen, ...], keys: LaneKeys, steps: tuple[Step, ...]
+    ) -> Accept:
         checkpoint = await self._checkpoints.own()
         size = cosigned.size_of(checkpoint)
         lanes = [
-            self._lane(offer, asked, own, await self._around.keys.evidence(key, size))
-            for asked, own, key in zip(offer.lanes, frozen, keys, strict=True)
+            self._lane(offer, asked, own, await self._around.keys.evidence(key, size), step)
+            for asked, own, key, step in zip(offer.lanes, frozen, keys, steps, strict=True)
         ]
         return Accept(
             **offer.model_dump(exclude={"lanes", "nonce", "checkpoint", "counter", "previous", "expires"}),
@@ -163,7 +200,7 @@ class Responder:
             offer=offer.hash().hex(),
         )
 
-    def _lane(self, offer: Offer, asked: Lane, own: Frozen, key: KeyEvidence | None) -> Lane:
+    def _lane(self, offer: Offer, asked: Lane, own: Frozen, key: KeyEvidence | None, step: Step) -> Lane:
         size = own.snapshot.padded_size
         try:
             parameters = questions.parameters(
@@ -171,7 +208,7 @@ class Responder:
             )
         except EngineFault as fault:
             raise Refused("size_cap", f"size: lane {asked.match_key}: {fault}") from fault
-        return Lane(
+        lane = Lane(
             match_key=asked.match_key,
             engine=asked.engine,
             variant=asked.variant,
@@ -179,7 +216,9 @@ class Responder:
             snapshot=own.snapshot.root.hex(),
             parameters=parameters,
             key=key,
+            generations=(answered(step.shown[0], asked.generations or ()),) if step.shown else None,
         )
+        return lane.model_copy(update={"parameters": parameters | questions.changes(asked, lane)})
 
     async def _await_begin(self, session: OpenSession, conversation: Conversation) -> None:
         name, body = await conversation.expect("begin", "refuse")

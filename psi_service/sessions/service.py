@@ -134,6 +134,7 @@ class SessionService:
     async def settle_all(self, labs: Sequence[str]) -> None:
         """At start: abort what can never be completed, then ask every peer. One that is away is asked later."""
         await self._ending.abort_hopeless()
+        await self._around.keys.generations.sweep()
         for lab in labs:
             try:
                 await self.settle(lab)

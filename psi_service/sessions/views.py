@@ -13,7 +13,10 @@ from psi_service.sessions.progress import PHASES, Progress
 
 
 class LaneView(BaseModel):
-    """One lane: padded sizes, and how many of our own elements matched once the record has both signatures."""
+    """One lane: padded sizes, and how many of our own elements matched once the record has both signatures.
+
+    `run` (engine `oprf`): in full and why, or on which generation with what changed.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -22,6 +25,7 @@ class LaneView(BaseModel):
     own_size: int
     peer_size: int | None
     matched: int | None
+    run: str | None = None
 
 
 class SessionView(BaseModel):
@@ -95,6 +99,7 @@ def _view(db: sqlite_utils.Database, row: dict[str, Any], own_lab: str) -> Sessi
             own_size=lane["own_size"],
             peer_size=lane["peer_size"],
             matched=lane["matched"] if shown else None,
+            run=lane["run"],
         )
         for lane in db.query(
             "SELECT * FROM session_lanes WHERE session_id = ? ORDER BY lane", (row["session_id"],)

@@ -80,6 +80,8 @@ async def test_sessions_of_two_nodes_are_proven_with_both_logs(tmp_path: Path, e
     a.cut_at = Phase.COMPLETING
     assert (await run(a, b, terms, engine=engine)).state != "complete"
     assert (await run(a, b, terms, engine=engine)).state == "complete"
+    incremental = [row for row in a.table("session_lanes") if (row["run"] or "").startswith("on generation")]
+    assert bool(incremental) is (engine == "oprf")
     folders, keys = [tmp_path / "export-a", tmp_path / "export-b"], []
     for lab, folder in zip((a, b), folders, strict=True):
         await export_log(lab.store, lab.log, folder)

@@ -31,7 +31,9 @@ class OpenMined:
             raise EngineFault("openmined: the lane carries a key, and this engine commits none")
         return {}
 
-    def evaluations(self, parameters: Mapping[str, int], peer_size: int) -> int:
+    def evaluations(
+        self, parameters: Mapping[str, int], peer_size: int, *, peer_receives: bool = True
+    ) -> int:
         """Return b * s, whatever the peer's size: a receiver may put items of its choice where fill belongs."""
         return parameters["buckets"] * parameters["bucket_size"]
 

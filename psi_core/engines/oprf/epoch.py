@@ -12,6 +12,11 @@ HEADROOM = (15, 8)
 make tags a bit longer and pass 8 bytes an item.
 """
 
+LEAST = 1 << 17
+"""A new epoch allows at least so many: daily runs of a small set, whose changes come in whole buckets, would end one
+after the other. Its tags are two bytes longer for it at most; sets of 2^17 and more are not touched by it.
+"""
+
 
 @dataclass(frozen=True)
 class EpochUse:
@@ -43,4 +48,4 @@ def caps(receiver_size: int, sender_size: int) -> tuple[int, int]:
 
 def _with_room(size: int, most: int) -> int:
     times, parts = HEADROOM
-    return min(size * times // parts, most)
+    return min(max(size * times // parts, LEAST), most)

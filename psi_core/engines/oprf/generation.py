@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from psi_core import native_core
+from psi_core.engines.interface import ITEM_BYTES
 from psi_core.engines.oprf.key import KeyStatement
 from psi_core.engines.oprf.tag_frames import tag_bytes
 from psi_core.errors import EngineFault
@@ -116,17 +117,25 @@ class Generation:
 
         Where we send, the tags of those items stay as orphans until the next run has taken them off the peer's list.
         """
-        gone = frozenset(erased)
-        items, outputs = native_core.cut(self.items), native_core.cut(self.outputs, OUTPUT_BYTES)
-        kept = [at for at, item in enumerate(items) if item not in gone]
-        lost = (at for at, item in enumerate(items) if item in gone)
+        lost = sorted(at for at in (self._place(item) for item in set(erased)) if at is not None)
         return replace(
             self,
-            items=b"".join(items[at] for at in kept),
-            outputs=b"".join(outputs[at] for at in kept),
-            own_tags=self.tags_of(kept, statement),
+            items=_cut_out(self.items, lost, ITEM_BYTES),
+            outputs=_cut_out(self.outputs, lost, OUTPUT_BYTES),
+            own_tags=_cut_out(self.own_tags, lost, width_of(statement)),
             orphans=self.orphans + (self.tags_of(lost, statement) if sends else b""),
         )
+
+    def _place(self, item: bytes) -> int | None:
+        """Where an item stands among the ascending ones; None: it is not among them."""
+        low, high = 0, len(self.items) // ITEM_BYTES
+        while low < high:
+            middle = (low + high) // 2
+            if self.items[middle * ITEM_BYTES : (middle + 1) * ITEM_BYTES] < item:
+                low = middle + 1
+            else:
+                high = middle
+        return low if self.items[low * ITEM_BYTES : (low + 1) * ITEM_BYTES] == item else None
 
 
 @dataclass(frozen=True)
@@ -179,6 +188,15 @@ def delta_size(changes: int, bucket: int) -> int:
     Zero changes are one bucket too: whether anything changed is not told.
     """
     return max(1, -(-changes // bucket)) * bucket
+
+
+def _cut_out(packed: bytes, places: Sequence[int], width: int) -> bytes:
+    """Packed values of one width without those at these ascending places."""
+    parts, start = [], 0
+    for place in places:
+        parts.append(packed[start * width : place * width])
+        start = place + 1
+    return b"".join([*parts, packed[start * width :]])
 
 
 def width_of(statement: KeyStatement) -> int:

@@ -57,7 +57,9 @@ class Vole:
             raise EngineFault("vole: the lane carries a key, and this engine has none")
         return {}
 
-    def evaluations(self, parameters: Mapping[str, int], peer_size: int) -> int:
+    def evaluations(
+        self, parameters: Mapping[str, int], peer_size: int, *, peer_receives: bool = True
+    ) -> int:
         """Return the length of the peer's store: about what it can test if it departs from the protocol."""
         del parameters
         return slots(peer_size)

@@ -57,6 +57,9 @@ def print_session(console: Console, session: Mapping[str, Any]) -> None:
         for lane in session["lanes"]
     ]
     print_table(console, ("match key", "engine", "own size (padded)", "their size (padded)", "matched"), rows)
+    for lane in session["lanes"]:
+        if lane["run"] is not None:
+            print_line(console, f"{lane['match_key']}: {lane['engine']} {lane['run']}", style="dim")
 
 
 def summary(session: Mapping[str, Any]) -> str:

@@ -172,6 +172,7 @@ ROWS = [
     Row("peer's set empty", "padding_bucket", lane={"peer_size": 0}),
     Row("own set empty", "padding_bucket", lane={"own_size": 0}),
     Row("negative size", "padding_bucket", lane={"peer_size": -1024}),
+    Row("changes not padded", "padding_bucket", lane={"changes": (1024, 1000, 1024)}, words="1,000 changes"),
     Row("other protocol", "protocol", {"protocol": "psi/2"}, words="psi/2 asked"),
     Row("other profile in the offer", "profile", {"profile": "v2"}, words="v2 asked"),
     Row("other profile here", "profile", usage={"own_profile": "v2"}),

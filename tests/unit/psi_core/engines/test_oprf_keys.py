@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from psi_core.engines.oprf.epoch import EpochUse, caps
+from psi_core.engines.oprf.epoch import LEAST, EpochUse, caps
 from psi_core.engines.oprf.evidence import KeyEvidence, check_evidence, entry_body, evidence
 from psi_core.engines.oprf.key import EpochKey, KeyStatement, check_same
 from psi_core.engines.oprf.lane import check_statement, item_domain, sender_side
@@ -149,8 +149,8 @@ def test_the_epoch_ends_at_either_cap() -> None:
 
 
 def test_caps_leave_room_and_stop_at_what_a_key_may_do() -> None:
-    assert caps(1_000, 50) == (1_875, 93)
-    assert caps(1, 1) == (1, 1)
+    assert caps(1_000_000, 50) == (1_875_000, LEAST)
+    assert caps(1, 1) == (LEAST, LEAST)
     assert caps(1 << 30, 1 << 29) == (1 << 30, 15 << 26)
     with pytest.raises(EngineFault, match="too large"):
         caps((1 << 30) + 1, 1)

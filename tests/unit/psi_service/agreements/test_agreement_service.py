@@ -10,7 +10,7 @@ import pytest
 
 from psi_core.agreement.agreement import Agreement
 from psi_core.errors import Conflict, InputError, InvalidText, NotFound
-from psi_service.agreements.proposal import Proposal, ProposedMatchKey
+from psi_service.agreements.proposal import Proposal, ProposedEngine, ProposedMatchKey
 from psi_service.agreements.views import AgreementView
 from tests.offices import KEY, LAB_A, LAB_B, LAB_C, NOW, Office
 
@@ -206,6 +206,16 @@ async def test_two_acceptances_at_once_make_one(a: Office, b: Office) -> None:
     assert len(await b.logged()) == 1
     again = await b.agreements.accept(proposed.hash)
     assert (again.state, again.delivered, len(await b.logged())) == ("in_force", "known", 1)
+
+
+async def test_what_daily_runs_tell_is_said_where_oprf_is_agreed(a: Office) -> None:
+    view = await a.agreements.propose(proposal(), send=False)
+    words = await a.agreements.text_for_people(view.hash)
+    assert "an item queried once is matched against later additions" in words
+    assert f"numbers of changes are shown in multiples of {view.terms.padding_bucket:,}" in words
+    without = proposal(engines=(ProposedEngine(engine="openmined"),))
+    plain = await a.agreements.propose(without, send=False)
+    assert "daily runs" not in await a.agreements.text_for_people(plain.hash)
 
 
 async def test_all_of_it_is_said_in_words(a: Office) -> None:

@@ -23,6 +23,7 @@ from psi_service.retention import expiry
 from psi_service.retention.rounds import RetentionRounds
 from psi_service.retention.service import RetentionService
 from psi_service.sessions.freezing import enter, freeze_match_key
+from psi_service.sessions.generations import Generations
 from psi_service.store.database import Store
 
 NOW = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
@@ -42,7 +43,12 @@ class Room:
         self.store = Store.open(folder / "data", self.clock)
         self.log = NodeLog(self.store, keys.log, folder / "head", self.clock)
         self.retention = RetentionService(
-            self.store, self.log, self.clock, data_key=DATA_KEY, current_key=self.current_key
+            self.store,
+            self.log,
+            self.clock,
+            data_key=DATA_KEY,
+            current_key=self.current_key,
+            caches=Generations(self.store, DATA_KEY),
         )
 
     def clock(self) -> datetime:

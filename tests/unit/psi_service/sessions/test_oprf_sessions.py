@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from psi_core import native_core
+from psi_core.engines.oprf import epoch
 from psi_core.engines.oprf.key import EpochKey, KeyStatement
 from psi_core.errors import InvalidProof, Refused
 from psi_core.log.entry import EntryKind
@@ -75,7 +76,8 @@ async def test_the_sender_commits_its_key_in_its_log_before_the_offer_or_accept_
     await stop(a, b)
 
 
-async def test_a_key_serves_an_epoch_and_is_destroyed_when_the_next_begins(tmp_path):
+async def test_a_key_serves_an_epoch_and_is_destroyed_when_the_next_begins(tmp_path, monkeypatch):
+    monkeypatch.setattr(epoch, "LEAST", 0)
     a, b, terms = await prepared(tmp_path)
     for _ in range(3):
         view = await run(a, b, terms, direction="initiator", engine="oprf", match_keys=["email"])
@@ -91,7 +93,7 @@ async def test_a_key_serves_an_epoch_and_is_destroyed_when_the_next_begins(tmp_p
 async def test_both_policies_debit_when_values_are_returned(tmp_path):
     a, b, terms = await prepared(tmp_path)
     await run(a, b, terms, direction="both", engine="oprf", match_keys=["email"])
-    assert [(row["receiver"], row["evaluations"]) for row in a.table("debits")] == [(LAB_B, 64)]
+    assert [(row["receiver"], row["evaluations"]) for row in a.table("debits")] == [(LAB_B, 128)]
     assert [(row["receiver"], row["evaluations"]) for row in b.table("debits")] == [(LAB_A, 64)]
     await stop(a, b)
 
@@ -179,6 +181,7 @@ async def test_a_key_serves_one_full_run_also_when_its_caps_would_allow_a_second
     await run(a, b, terms, direction="initiator", engine="oprf", match_keys=["email"])
     for lab in (a, b):
         lab.store.transaction_now(lambda db: db.execute("DELETE FROM indicators WHERE actor > 200"))
+        lab.store.transaction_now(lambda db: db.execute("DELETE FROM generations"))
     view = await run(a, b, terms, direction="initiator", engine="oprf", match_keys=["email"])
     assert view.state == "complete", view.reason
     rows = b.table("epoch_keys")
@@ -191,6 +194,7 @@ async def test_a_key_of_an_epoch_that_is_over_is_not_taken_again(tmp_path):
     a, b, terms = await prepared(tmp_path)
     for _ in range(2):
         await run(a, b, terms, direction="initiator", engine="oprf", match_keys=["email"])
+        a.store.transaction_now(lambda db: db.execute("DELETE FROM generations"))
     first, second = (KeyStatement.from_text(row["statement"]) for row in b.table("epoch_keys"))
     keys = epoch_keys.EpochKeys(a.sessions._desk, a.keys.data_key)
     a.store.transaction_now(lambda db: keys._remember(db, second))

@@ -1,0 +1,217 @@
+"""From cached generations to the terms of an incremental run: before the sets are frozen, and after."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import structlog
+
+from psi_core.agreement.agreement import Agreement
+from psi_core.engines.oprf.changes import receiver_terms, sender_terms, tagged
+from psi_core.engines.oprf.generation import Generation, GenerationName, common
+from psi_core.engines.oprf.key import KeyStatement
+from psi_core.engines.questions import CHANGES, same
+from psi_core.errors import ProtocolFault
+from psi_core.session.opening import Accept, GenerationTerms, Offer
+from psi_service.sessions.epoch_keys import KEYED, EpochKeys, LaneKey, LaneKeys
+from psi_service.sessions.freezing import Frozen, Room
+
+log = structlog.get_logger()
+
+NONE_HERE = "in full: this lab holds no generation of this epoch"
+NONE_COMMON = "in full: the two labs hold no generation in common"
+NEW_EPOCH = "in full: the epoch has come to its end, and a new key begins the next"
+NOT_WHOLE = (
+    "in full: no spare places to change by whole buckets; agree on a max_size of one padding bucket more"
+)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What one lane may build on: the sender's key, our states, newest first; `why`: a full run, in words."""
+
+    statement: KeyStatement | None = None
+    found: tuple[Generation, ...] = field(default=(), repr=False)
+    why: str = NONE_HERE
+
+
+NOTHING = Standing()
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one lane shows: generations with our own numbers, newest first; `why`: should the run be full, in words."""
+
+    shown: tuple[Increment, ...] = ()
+    why: str = NONE_HERE
+
+    @property
+    def terms(self) -> tuple[GenerationTerms, ...] | None:
+        """As an Offer's lane states them."""
+        return tuple(each.terms for each in self.shown) or None
+
+
+@dataclass(frozen=True)
+class Increment:
+    """One generation with our own numbers of changes."""
+
+    statement: KeyStatement
+    generation: Generation = field(repr=False)
+    terms: GenerationTerms
+
+
+class Increments:
+    """Both sides' way from what is cached to an incremental lane."""
+
+    def __init__(self, keys: EpochKeys) -> None:
+        self._keys = keys
+        self._generations = keys.generations
+
+    async def before_offer(
+        self, agreement: Agreement, peer: str, match_keys: Sequence[str], *, sends: bool
+    ) -> tuple[Standing, ...]:
+        """Initiator: per match key, what a lane of engine `oprf` may build on."""
+        found = []
+        for name in match_keys:
+            if sends:
+                statement = await self._keys.current(agreement.hash(), name)
+            else:
+                statement = await self._keys.last_shown(peer, agreement.hash(), name)
+            found.append(await self.to_offer(statement, sends=sends))
+        return tuple(found)
+
+    async def before_accept(self, offer: Offer, shown: LaneKeys, *, sends: bool) -> tuple[Standing, ...]:
+        """Responder: per lane, what it builds on; `shown` are the keys that the Offer proves."""
+        found = []
+        for lane, key in zip(offer.lanes, shown, strict=True):
+            statement = key.statement if key else None
+            if lane.engine == KEYED and sends:
+                statement = await self._keys.current(bytes.fromhex(offer.agreement), lane.match_key)
+            found.append(await self.to_accept(statement, lane.generations, sends=sends))
+        return tuple(found)
+
+    async def steps(
+        self, standings: Sequence[Standing], frozen: Sequence[Frozen], bucket: int, *, sends: bool
+    ) -> tuple[Step, ...]:
+        """`own_terms` of every lane."""
+        return tuple(
+            [
+                await self.own_terms(standing, each, bucket, sends=sends)
+                for standing, each in zip(standings, frozen, strict=True)
+            ]
+        )
+
+    async def to_offer(self, statement: KeyStatement | None, *, sends: bool) -> Standing:
+        """Initiator: what its Offer may show; a sender's set is frozen to suit one generation, so it shows one."""
+        if statement is None:
+            return NOTHING
+        rows = await self._generations.held(statement, unsigned=not sends)
+        found: list[Generation] = []
+        for row in rows:
+            if len(found) < (1 if sends else 2) and (loaded := await self._generations.load(row)) is not None:
+                found.append(loaded)
+        return Standing(statement, tuple(found))
+
+    async def to_accept(
+        self, statement: KeyStatement | None, shown: Sequence[GenerationTerms] | None, *, sends: bool
+    ) -> Standing:
+        """Responder: the newest generation that the Offer shows, in the form that is due, and this side holds."""
+        if statement is None:
+            return NOTHING
+        due = ("new",) if sends else ("added", "removed")
+        names = [_name(each) for each in shown or () if _stated(each) == due]
+        rows = await self._generations.held(statement, unsigned=not sends)
+        while (chosen := common([row.name for row in rows], names)) is not None:
+            row = next(row for row in rows if row.name == chosen)
+            if (loaded := await self._generations.load(row)) is not None:
+                return Standing(statement, (loaded,))
+            rows.remove(row)
+        return Standing(statement, why=NONE_COMMON if rows else NONE_HERE)
+
+    async def own_terms(self, standing: Standing, frozen: Frozen, bucket: int, *, sends: bool) -> Step:
+        """Our own numbers of changes since each generation, now that the set is frozen."""
+        if standing.statement is None or not standing.found:
+            return Step(why=standing.why)
+        count = sender_terms if sends else receiver_terms
+        made = []
+        for each in standing.found:
+            terms = await asyncio.to_thread(count, each, standing.statement, frozen.snapshot.elements, bucket)
+            if terms is not None:
+                made.append(Increment(standing.statement, each, terms))
+        return Step(tuple(made), NONE_COMMON if made else NOT_WHOLE)
+
+
+def in_this_epoch(steps: Sequence[Step], keys: LaneKeys) -> tuple[Step, ...]:
+    """The steps without those that the key of the lane, which may be a new epoch's, was not part of."""
+
+    def still(step: Step, key: LaneKey | None) -> Step:
+        if key is not None and any(each.statement != key.statement for each in step.shown):
+            return Step(why=NEW_EPOCH)
+        return step
+
+    return tuple(still(step, key) for step, key in zip(steps, keys, strict=True))
+
+
+def room(standing: Standing, agreement: Agreement, match_key: str) -> Room:
+    """How a sender's set is frozen: with dummies to spare, and so that it changes by whole buckets."""
+    bucket, most = agreement.delta_bucket, agreement.terms(match_key).max_size
+    if standing.statement is None or not standing.found:
+        return Room(bucket, most)
+    return Room(bucket, most, partial(tagged, standing.found[0], standing.statement))
+
+
+def answered(own: Increment, shown: Sequence[GenerationTerms]) -> GenerationTerms:
+    """What the Accept states: the chosen generation with the numbers of both sides."""
+    theirs = next(each for each in shown if same(each, own.terms))
+    return own.terms.model_copy(update={name: getattr(theirs, name) for name in _stated(theirs)})
+
+
+def epoch_changes(step: Step, shown: Sequence[GenerationTerms] | None) -> tuple[int, int] | None:
+    """What a responder that sends counts against its epoch: the receiver's new items, its own tags that come."""
+    if not step.shown:
+        return None
+    terms = answered(step.shown[0], shown or ())
+    return terms.new or 0, terms.added or 0
+
+
+def chosen(
+    own: Sequence[Increment], terms: Sequence[GenerationTerms] | None, key: LaneKey | None
+) -> Increment | None:
+    """Initiator: which of the generations that it showed the Accept builds on.
+
+    Raises ProtocolFault when the Accept shows the key of another epoch than that generation's.
+    """
+    found = next((each for each in own if terms and same(each.terms, terms[0])), None)
+    if found is not None and (key is None or key.statement != found.statement):
+        raise ProtocolFault("the Accept builds on a generation of another epoch than its key's")
+    return found
+
+
+def run_words(accept: Accept, steps: Sequence[Step]) -> tuple[str | None, ...]:
+    """Per lane, for people and the journal: how engine `oprf` runs; None for other engines."""
+    found = []
+    for lane, step in zip(accept.lanes, steps, strict=True):
+        words = _in_words(lane.generations[0]) if lane.generations else step.why
+        if lane.engine == KEYED:
+            log.info("oprf runs", session=accept.session_id, match_key=lane.match_key, run=words)
+        found.append(words if lane.engine == KEYED else None)
+    return tuple(found)
+
+
+def _in_words(terms: GenerationTerms) -> str:
+    """An incremental run: bucketed numbers, as the peer sees them."""
+    return (
+        f"on generation {terms.number}: {terms.new:,} new items evaluated, "
+        f"{terms.added:,} tags added, {terms.removed:,} removed"
+    )
+
+
+def _name(terms: GenerationTerms) -> GenerationName:
+    return GenerationName(terms.number, bytes.fromhex(terms.hash))
+
+
+def _stated(terms: GenerationTerms) -> tuple[str, ...]:
+    return tuple(name for name in CHANGES if getattr(terms, name) is not None)

@@ -1,0 +1,88 @@
+"""What Offer and Accept may say of an incremental run, and how its numbers are counted."""
+
+from __future__ import annotations
+
+import pytest
+
+from psi_core import native_core
+from psi_core.engines.oprf.changes import forgetting, receiver_terms, sender_terms, tagged
+from psi_core.engines.oprf.generation import Facts, next_generation
+from psi_core.engines.oprf.key import EpochKey
+from psi_core.engines.oprf.lane import item_domain
+from psi_core.engines.questions import changes
+from psi_core.errors import ProtocolFault
+from psi_core.session.items import items_of
+from psi_core.session.opening import GenerationTerms, Lane
+from tests.oprf_lanes import statement_of
+
+ONE, TWO = "11" * 32, "22" * 32
+
+
+def lane(*generations: GenerationTerms, engine: str = "oprf") -> Lane:
+    return Lane(
+        match_key="email",
+        engine=engine,
+        variant="verifiable",
+        padded_size=64,
+        snapshot="00" * 32,
+        parameters={},
+        generations=generations or None,
+    )
+
+
+def terms(hash_: str = ONE, number: int = 1, **numbers: int) -> GenerationTerms:
+    return GenerationTerms(number=number, hash=hash_, **numbers)
+
+
+def test_an_accept_states_the_offered_generation_with_both_sides_numbers() -> None:
+    offered = lane(terms(TWO, 2, new=64), terms(new=128))
+    answered = lane(terms(new=128, added=64, removed=192))
+    assert changes(offered, answered) == {"generation": 1, "new": 128, "added": 64, "removed": 192}
+    assert changes(offered, lane()) == {}
+
+
+@pytest.mark.parametrize(
+    ("answered", "words"),
+    [
+        (lane(terms(TWO, new=128, added=64, removed=64)), "does not show"),
+        (lane(terms(ONE, 2, new=128, added=64, removed=64)), "does not show"),
+        (lane(terms(new=64, added=64, removed=64)), "other changes"),
+        (lane(terms(new=128, added=64)), "other changes"),
+        (lane(*[terms(new=128, added=64, removed=64)] * 2), "does not show"),
+        (lane(terms(new=128, added=64, removed=64), engine="vole"), "does not show"),
+    ],
+)
+def test_an_accept_cannot_build_on_anything_else(answered: Lane, words: str) -> None:
+    with pytest.raises(ProtocolFault, match=words):
+        changes(lane(terms(new=128)), answered)
+
+
+def test_a_full_lanes_text_has_no_generations() -> None:
+    assert "generations" not in lane().model_dump(exclude_none=True)
+
+
+@pytest.mark.skipif(not native_core.available(), reason="engine oprf needs the native core")
+def test_numbers_of_changes_are_whole_buckets() -> None:
+    key = EpochKey.fresh()
+    statement = statement_of(key)
+    elements = [number.to_bytes(32, "big") for number in range(48)]
+    items = items_of(item_domain(statement), elements)
+    outputs = native_core.native.oprf_evaluate(key.secret, b"".join(items))
+    tags = native_core.native.oprf_tags(outputs, statement.tag_bits)
+    facts = Facts(statement, None, bytes(32), 48, tags)
+    made = next_generation(facts, b"".join(items), outputs, tags)
+
+    assert tagged(made, statement, [*elements[:3], b"x" * 32]) == set(elements[:3])
+    assert receiver_terms(made, statement, elements, 64).new == 64
+    assert receiver_terms(made, statement, [bytes([9]) * 32, *elements], 16).new == 32
+    assert sender_terms(made, statement, elements[:32], 16) == GenerationTerms(
+        number=1, hash=made.name.hash.hex(), added=16, removed=16
+    )
+    assert sender_terms(made, statement, elements[:31], 16) is None
+
+    erased = made.without(items[:16], statement, sends=True)
+    assert (len(erased.items), len(erased.orphans)) == (32 * 32, len(tags) // 3)
+    assert set(native_core.cut(erased.items)) == set(items[16:])
+    again = forgetting(made, statement, items, 20)
+    assert len(again.recall(b"".join(items), statement).unknown) == 20
+    assert again.name == made.name
