@@ -1,6 +1,7 @@
 """`auto`: which engine runs a lane, out of those that the agreement lists and this node can run.
 
 reveal count         openmined: it alone can show a number and no item
+cached generation    oprf: only what changed is paid for
 large set            vole, which is made for it; `LARGE` items and more
 otherwise            oprf: verifiable, and later runs pay only for what changed
 what is left         vole, then openmined
@@ -34,10 +35,12 @@ def choose(
     own_size: int,
     agreed: Iterable[EngineTerms],
     available: Mapping[str, Engine],
+    cached: bool = False,
 ) -> Choice:
     """The engine of one lane: `wanted` by name, or the best one for `auto`.
 
-    own_size is the lane's padded size on this side. Raises InputError when the node cannot run what is wanted, or
+    own_size is the lane's padded size on this side; cached: whether `oprf` can build on an earlier run.
+    Raises InputError when the node cannot run what is wanted, or
     nothing of what is agreed.
     """
     if wanted != AUTO:
@@ -47,7 +50,7 @@ def choose(
         for terms in agreed
         if terms.engine in available and available[terms.engine].variant == terms.variant
     }
-    for name, suits, why in _preferences(reveal, own_size):
+    for name, suits, why in _preferences(reveal, own_size, cached=cached):
         if suits and name in usable:
             return Choice(usable[name], why)
     raise InputError(
@@ -56,9 +59,10 @@ def choose(
     )
 
 
-def _preferences(reveal: Reveal, own_size: int) -> list[tuple[str, bool, str]]:
+def _preferences(reveal: Reveal, own_size: int, *, cached: bool) -> list[tuple[str, bool, str]]:
     items = reveal == "items"
     return [
+        ("oprf", items and cached, "an earlier run is cached, so that only what changed is paid for"),
         ("vole", items and own_size >= LARGE, f"a large set ({LARGE:,} items or more)"),
         ("oprf", items, "verifiable, and the set is small or changes little"),
         ("vole", items, "the only agreed engine here that is safe against a malicious peer"),

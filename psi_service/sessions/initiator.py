@@ -90,7 +90,7 @@ class Initiator:
         progress.enter(Phase.FREEZING)
         standings, rooms = await self._standings(plan, peer)
         async with self._freezer.frozen(peer.lab, plan.match_keys, key.key, plan.agreement, rooms) as frozen:
-            engines = [self._engine(plan, each) for each in frozen]
+            engines = [self._engine(plan, *each) for each in zip(frozen, standings, strict=True)]
             steps = await self._steps(plan, standings, frozen, engines)
             keys = await self._keys(plan, peer, frozen, engines, steps)
             steps = in_this_epoch(steps, keys)
@@ -128,13 +128,14 @@ class Initiator:
         except Refused as refusal:
             raise Refused(refusal.rule, refusal.words, by=self._desk.lab) from None
 
-    def _engine(self, plan: Plan, frozen: Frozen) -> Engine:
+    def _engine(self, plan: Plan, frozen: Frozen, standing: Standing) -> Engine:
         choice = choose(
             plan.engine,
             reveal=plan.reveal,
             own_size=frozen.snapshot.padded_size,
             agreed=plan.agreement.engines,
             available=self._around.engines,
+            cached=bool(standing.found),
         )
         log.info(
             "engine chosen",

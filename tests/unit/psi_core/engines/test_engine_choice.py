@@ -15,8 +15,11 @@ ALL = {
 AGREED = [EngineTerms(engine=each.name, variant=each.variant) for each in ALL.values()]
 
 
-def chosen(wanted="auto", *, reveal="items", own_size=1000, agreed=AGREED, available=ALL):
-    return choose(wanted, reveal=reveal, own_size=own_size, agreed=agreed, available=available).engine.name
+def chosen(wanted="auto", *, reveal="items", own_size=1000, agreed=AGREED, available=ALL, cached=False):
+    choice = choose(
+        wanted, reveal=reveal, own_size=own_size, agreed=agreed, available=available, cached=cached
+    )
+    return choice.engine.name
 
 
 def without(*names):
@@ -30,6 +33,9 @@ def without(*names):
         ({"own_size": LARGE - 1}, "oprf"),
         ({"own_size": LARGE}, "vole"),
         ({"own_size": LARGE, "available": without("vole")}, "oprf"),
+        ({"own_size": LARGE, "cached": True}, "oprf"),
+        ({"own_size": LARGE, "cached": True, "available": without("oprf")}, "vole"),
+        ({"reveal": "count", "cached": True}, "openmined"),
         ({"available": without("oprf")}, "vole"),
         ({"available": without("oprf", "vole")}, "openmined"),
         ({"agreed": AGREED[:1]}, "openmined"),
