@@ -78,9 +78,9 @@ class Exchange:
         await lane_runs.complete(None if self._session.signs_first else self._keep_sent)
         outcomes = await lane_runs.outcomes()
         learned = self._learn(outcomes)
+        self._progress.enter(Phase.COMPUTED)
         if self._session.signs_first:
             await self._keep_proven()
-        self._progress.enter(Phase.COMPUTED)
         signed = await self._close(lane_runs, learned)
         await self._exchange_checkpoints()
         self._progress.enter(Phase.DONE)
