@@ -11,6 +11,9 @@ from psi_core.agreement.agreement import Agreement
 from psi_service.sessions.books import Desk
 from psi_service.sessions.freezing import Frozen, Room, freeze_match_key
 
+_SENDS = "SELECT 1 FROM epoch_keys WHERE agreement = ? AND match_key = ? AND secret IS NOT NULL"
+"""Whether this lab has a key by which it sends the set."""
+
 
 class Freezer:
     """Hands out frozen sets; they must be entered in the books before the next session with that peer freezes."""
@@ -40,6 +43,7 @@ class Freezer:
     async def _freeze(
         self, peer: str, match_key: str, consortium_key: bytes, agreement: Agreement, room: Room | None
     ) -> Frozen:
+        name = (agreement.hash(), match_key)
         return await self._desk.store.query(
             lambda db: freeze_match_key(
                 db,
@@ -49,6 +53,6 @@ class Freezer:
                 padding_bucket=agreement.padding_bucket,
                 now=self._desk.now(),
                 room=room,
-                keeps_spare=any(terms.engine == "oprf" for terms in agreement.engines),
+                keeps_spare=db.execute(_SENDS, name).fetchone() is not None,
             )
         )
