@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import sqlite_utils
+
 from psi_client.audit.auditor import Auditor
 from psi_client.audit.keys import read_keys as read_public_keys
-
 from psi_core.errors import TranscriptMismatch
 from psi_core.identity.card import Card
 from psi_core.log.note import Note

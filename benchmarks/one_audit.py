@@ -13,11 +13,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.children import peak_rss
 from psi_client.audit import Auditor
 from psi_client.audit.folder import LogFolder
 from psi_client.audit.tree_check import TreeCheck
-
-from benchmarks.children import peak_rss
 from psi_core.log.checkpoint import Checkpoint
 from psi_core.log.entry import Entry, EntryKind
 from psi_core.log.key import Signer, wrong_signatures

@@ -19,7 +19,6 @@ from multiprocessing.connection import Connection
 
 from psi_client.channel import FRAME_BYTES, MAX_MESSAGE_BYTES, PeerEndpoint, TlsIdentity, open_channel
 from psi_client.quiet_grpc import grpc
-
 from psi_core.identity.certificate import der_of_pem, issue
 
 WIDTH = 8

@@ -23,12 +23,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from psi_client.node_client import NodeClient
-from psi_client.profile import Profile
-
 from benchmarks.both_books import check_books
 from benchmarks.tcp_proxy import TcpProxy
 from benchmarks.two_nodes import LABS, NodeProcess, free_port, give_list, introduce
+from psi_client.node_client import NodeClient
+from psi_client.profile import Profile
 from psi_core.errors import PsiError, TranscriptMismatch
 
 ITEMS, SHARED = 60, 10

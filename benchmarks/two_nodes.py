@@ -15,10 +15,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from benchmarks.children import ROOT
 from psi_client.node_client import NodeClient
 from psi_client.profile import Profile
-
-from benchmarks.children import ROOT
 from psi_core.errors import PeerUnreachable
 from psi_service.clock import system_clock
 from psi_service.initialise import initialise

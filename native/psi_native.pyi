@@ -53,7 +53,7 @@ class OprfBlinded:
         """The outputs, 64 bytes each. ValueError, and nothing computed, unless the answer's proof holds."""
 
 def oprf_blind(seed: bytes, first: int, items: bytes) -> OprfBlinded:
-    """Blind a chunk of 1 to 65,535 items (32 bytes each) from a secret 32-byte seed; `first` is the first one's place."""
+    """Blind a chunk of 1 to 65,535 items (32 bytes each) from a secret 32-byte seed; `first` is its place."""
 
 def oprf_answer(secret: bytes, blinded: bytes, binding: bytes) -> bytes:
     """Answer a chunk: proof (64 bytes), then evaluated elements (32 bytes each)."""

@@ -6,7 +6,6 @@ from contextlib import ExitStack
 
 from psi_client.initiator_stream import InitiatorStream
 from psi_client.peer_client import PeerClient
-
 from psi_core.wire.peers_pb2 import SettleReply
 from psi_service.peers.delivery import Delivery
 from psi_service.peers.open_calls import OpenCalls

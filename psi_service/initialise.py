@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from psi_client.profile import PROFILE_FILE, Profile
 from pydantic import SecretStr
 from sqlite_utils import Database
 
+from psi_client.profile import PROFILE_FILE, Profile
 from psi_core.errors import Conflict
 from psi_core.identity.node_keys import NodeKeys
 from psi_core.log.entry import EntryKind

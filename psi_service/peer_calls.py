@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from psi_client.hello import NodeFacts
-
 from psi_core.errors import NotFound
 from psi_core.identity.card import Card
 from psi_core.kinds.registry import PROFILE

@@ -11,10 +11,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from psi_client.node_client import NodeClient
-from psi_client.profile import Profile
 from pydantic_core import to_jsonable_python
 
+from psi_client.node_client import NodeClient
+from psi_client.profile import Profile
 from psi_core.errors import StoreLocked
 from psi_service.app import build
 from psi_service.clock import Clock

@@ -9,7 +9,6 @@ from random import SystemRandom
 
 from psi_client.channel import TlsIdentity
 from psi_client.worker_pool import WorkerPool
-
 from psi_core.engines.registry import engines
 from psi_core.identity.node_keys import NodeKeys
 from psi_service.actors.service import ActorService

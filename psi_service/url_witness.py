@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from psi_client.witness_client import WitnessClient
 from sqlite_utils import Database
 
+from psi_client.witness_client import WitnessClient
 from psi_core.errors import InvalidCheckpoint, InvalidConfiguration
 from psi_core.log.note import Note
 from psi_core.log.witness import AddCheckpoint

@@ -10,10 +10,10 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
-from psi_client.cli.main import app as psi_app
 from typer import testing
 from typer.testing import CliRunner, Result
 
+from psi_client.cli.main import app as psi_app
 from psi_core.errors import PsiError
 from psi_service.cli.main import app as psi_node_app
 from psi_service.http_api import problems

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from psi_client.node_client import NodeClient
-
 from tests.two_nodes import LABS, Place, introduce
 
 EMAIL = {"match_key": "email", "max_size": 5_000, "evaluations_per_period": 500_000}

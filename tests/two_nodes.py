@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 
 from psi_client.node_client import NodeClient
 from psi_client.profile import Profile
-
 from psi_service.app import Node, build
 from psi_service.clock import Clock, system_clock
 from psi_service.initialise import initialise

@@ -8,7 +8,6 @@ import sys
 import time
 from pathlib import Path
 
-from psi_client.cli.output import console
 from rich.console import Console
 
 from examples.demo.data import LAB_A, LAB_B
@@ -16,6 +15,7 @@ from examples.demo.failure import DemoError
 from examples.demo.folder import fresh_folder
 from examples.demo.node import BIN, DemoNode
 from examples.demo.run import tell, two_nodes, write_lists
+from psi_client.cli.output import console
 from psi_core import native_core
 
 FOLDER = Path("demo")

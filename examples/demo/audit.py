@@ -9,11 +9,10 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from psi_client.audit import Auditor, read_keys
-from psi_client.audit.report import Report, State
-
 from examples.demo.failure import DemoError
 from examples.demo.node import DemoNode
+from psi_client.audit import Auditor, read_keys
+from psi_client.audit.report import Report, State
 from psi_core.identity.card import Card
 from psi_core.log.tiles import decode_bundle, encode_bundle
 

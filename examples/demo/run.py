@@ -18,8 +18,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from psi_client.cli.show.sessions import summary
-from psi_client.cli.show.table import counted
 from rich.console import Console
 from rich.status import Status
 
@@ -30,6 +28,8 @@ from examples.demo.failure import DemoError
 from examples.demo.folder import free_ports
 from examples.demo.node import DemoNode
 from examples.demo.show import print_some, print_step
+from psi_client.cli.show.sessions import summary
+from psi_client.cli.show.table import counted
 
 TITLE = "abuse sharing 2026"
 LISTS = "indicators.csv"

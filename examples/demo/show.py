@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from psi_client.cli.show.matches import print_rows
 from rich.console import Console
 from rich.text import Text
+
+from psi_client.cli.show.matches import print_rows
 
 SHOWN = 10
 

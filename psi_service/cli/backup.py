@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
 from psi_client.cli.options import JsonOption, YesOption, examples
 from psi_client.cli.output import answer, confirmed
-
 from psi_core.errors import Conflict, InvalidConfiguration
 from psi_service.cli.options import DataOption, data_folder, settings_of
 

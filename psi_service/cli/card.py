@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
 from psi_client.cli.files import write_file
 from psi_client.cli.options import JsonOption, examples
 from psi_client.cli.output import console, print_json
-
 from psi_service.cli.options import DataOption, settings_of
 
 if TYPE_CHECKING:

@@ -6,19 +6,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
 from psi_client.cli.ending import fail
 from psi_client.cli.files import read_note, write_file
 from psi_client.cli.handing import InOption, OutOption
 from psi_client.cli.options import CONTEXT, JsonOption, LabArgument, YesOption, examples
 from psi_client.cli.output import answer, confirmed
-
 from psi_core.errors import Conflict, NotFound
 from psi_service.cli.either_way import either_way
 from psi_service.cli.options import DataOption, settings_of
 
 if TYPE_CHECKING:
     from psi_client.node_client import NodeClient
-
     from psi_service.http_api.services import Services
     from psi_service.settings import Settings
 

@@ -8,7 +8,6 @@ import logging
 from psi_client.cli.ending import fail
 from psi_client.cli.options import JsonOption, examples
 from psi_client.cli.output import answer
-
 from psi_service.cli.options import DataOption, settings_of
 
 EXAMPLES = examples("psi-node doctor", "psi-node doctor --json")

@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from psi_client.profile import Profile
 from psi_client.rest import Rest
-
 from psi_core.log.entry import Entry
 from psi_core.log.tiles import TILE_WIDTH, decode_bundle, entries_path
 from psi_service.settings import Settings
 
 if TYPE_CHECKING:
     from psi_client.node_client import NodeClient
-
     from psi_service.log.node_log import NodeLog
 
 Found = dict[str, Any]

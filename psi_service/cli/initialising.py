@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
+
 from psi_client.cli.options import JsonOption, examples
 from psi_client.cli.output import answer
-
 from psi_core.errors import InvalidConfiguration
 from psi_service.cli.options import DataOption, data_folder
 

@@ -6,15 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
 from psi_client.cli.options import CONTEXT, JsonOption, examples
 from psi_client.cli.output import answer
-
 from psi_service.cli.either_way import either_way
 from psi_service.cli.options import DataOption, settings_of
 
 if TYPE_CHECKING:
     from psi_client.node_client import NodeClient
-
     from psi_service.http_api.services import Services
 
 app = typer.Typer(

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import NoReturn
 
 import typer
+
 from psi_client.cli.ending import Commands, run
 from psi_client.cli.options import CONTEXT, JsonOption, examples
-
 from psi_service.cli import (
     backup,
     card,

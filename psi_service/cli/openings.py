@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
 from psi_client.cli.files import read_file, write_file
 from psi_client.cli.options import JsonOption, YesOption, examples
 from psi_client.cli.output import answer, confirmed
-
 from psi_core.errors import Conflict
 from psi_service.cli.options import DataOption, settings_of
 

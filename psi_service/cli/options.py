@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
 from psi_client.cli.reach import default_folder
 
 if TYPE_CHECKING:

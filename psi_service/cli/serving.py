@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from psi_client.cli.options import JsonOption, examples
 from psi_client.cli.output import answer
-
 from psi_service.cli.options import DataOption, settings_of
 
 if TYPE_CHECKING:

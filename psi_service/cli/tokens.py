@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
 from psi_client.cli.options import CONTEXT, JsonOption, examples
 from psi_client.cli.output import answer
-
 from psi_core.errors import Conflict, InvalidConfiguration
 from psi_service.cli.either_way import either_way
 from psi_service.cli.options import DataOption, settings_of
 
 if TYPE_CHECKING:
     from psi_client.profile import Profile
-
     from psi_service.http_api.services import Services
     from psi_service.settings import Settings
 
@@ -136,8 +135,9 @@ def revoke(
 
 def _profile(settings: Settings, url: str | None, out: Path) -> Profile:
     """The profile that the token will go into. Raises what is wrong with it before a token is made."""
-    from psi_client.profile import Profile
     from pydantic import SecretStr, ValidationError
+
+    from psi_client.profile import Profile
 
     if out.exists():
         raise Conflict(f"{out} exists already: name a new file, so that no other profile is lost")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
 from psi_client.cli.options import CONTEXT, JsonOption, examples
 from psi_client.cli.output import answer
 

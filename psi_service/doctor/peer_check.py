@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from psi_client.channel import TlsIdentity
 from psi_client.hello import NodeFacts
 from psi_client.peer_fault import Fault
-
 from psi_core.identity.node_keys import NodeKeys
 from psi_core.kinds.registry import PROFILE
 from psi_core.session.opening import PROTOCOL

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from psi_client.node_client import NodeClient
 from psi_client.profile import Profile
-
 from psi_core.errors import PsiError, StoreLocked
 from psi_service.address import Address
 from psi_service.doctor.finding import Finding, fault, ok, warning

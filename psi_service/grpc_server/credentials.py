@@ -9,7 +9,6 @@ import threading
 
 from psi_client.channel import TlsIdentity
 from psi_client.quiet_grpc import grpc
-
 from psi_service.peers.pins import PinBoard
 
 

@@ -13,7 +13,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias, TypeVar
 
 from psi_client.quiet_grpc import grpc
-
 from psi_core.errors import ProtocolFault
 from psi_service.grpc_server.identity import CallerCheck
 from psi_service.grpc_server.status import abort

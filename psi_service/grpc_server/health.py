@@ -9,6 +9,7 @@ from typing import Any
 
 from grpc_health.v1 import health_pb2_grpc
 from grpc_health.v1.health import aio
+
 from psi_client.quiet_grpc import grpc
 
 _generated: Any = health_pb2_grpc

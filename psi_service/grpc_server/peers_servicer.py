@@ -9,7 +9,6 @@ from typing import Any
 from psi_client.hello import NodeFacts, check_request
 from psi_client.quiet_grpc import grpc
 from psi_client.wire_bounds import MAX_CHECKPOINTS, check_checkpoint, check_note, check_session_id
-
 from psi_core.errors import ProtocolFault
 from psi_core.wire.peers_pb2 import (
     CosignReply,

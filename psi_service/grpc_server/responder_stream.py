@@ -13,7 +13,6 @@ from typing import Any
 from psi_client.frame_stream import FrameStream
 from psi_client.peer_fault import Fault
 from psi_client.quiet_grpc import grpc
-
 from psi_core.errors import PeerUnreachable, PsiError
 from psi_core.wire.session_pb2 import SessionFrame
 

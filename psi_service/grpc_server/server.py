@@ -11,7 +11,6 @@ from psi_client.channel import (
 )
 from psi_client.quiet_grpc import grpc
 from psi_client.wire_services import serve_peers, serve_sessions
-
 from psi_core.errors import InvalidConfiguration, SessionAborted
 from psi_service.grpc_server.credentials import PeerPortCredentials
 from psi_service.grpc_server.gate import PeerGate

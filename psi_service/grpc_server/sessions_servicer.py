@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from psi_client.quiet_grpc import grpc
-
 from psi_core.wire.session_pb2 import SessionFrame
 from psi_service.grpc_server.identity import CallerCheck
 from psi_service.grpc_server.responder_stream import answer

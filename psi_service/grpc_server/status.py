@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from typing import Any, Never
 
 import structlog
+
 from psi_client.quiet_grpc import grpc
 from psi_client.rpc_errors import ERROR_KEY, MAX_WORDS, RULE_KEY
-
 from psi_core import errors
 from psi_core.errors import PsiError, Refused
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from psi_client.channel import PeerEndpoint, TlsIdentity
 from psi_client.peer_client import PeerClient
-
 from psi_service.peers.open_calls import OpenCalls
 from psi_service.peers.pinned import Pinned
 

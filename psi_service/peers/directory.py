@@ -10,9 +10,9 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from psi_client.peer_fault import Fault
 from sqlite_utils import Database
 
+from psi_client.peer_fault import Fault
 from psi_core.errors import Conflict, InputError, InvalidCertificate, NotFound, PeerUnreachable
 from psi_core.identity.card import Card
 from psi_core.log.entry import EntryKind

@@ -11,7 +11,6 @@ import socket
 import ssl
 
 from psi_client.peer_fault import Fault
-
 from psi_core.errors import PeerUnreachable
 from psi_service.address import Address
 

@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 
+from pydantic import BaseModel, ConfigDict
+
 from psi_client.channel import TlsIdentity
 from psi_client.hello import Greeting, NodeFacts
 from psi_client.peer_fault import Fault
-from pydantic import BaseModel, ConfigDict
-
 from psi_core.errors import InvalidCertificate, PeerUnreachable, ProtocolFault, PsiError
 from psi_core.identity.card import Card
 from psi_core.identity.certificate import certificate_pin, der_of_pem

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import sqlite_utils
 import structlog
-from psi_client.wire_bounds import check_checkpoint
 
+from psi_client.wire_bounds import check_checkpoint
 from psi_core.errors import Conflict, InvalidCheckpoint, InvalidSignature, InvalidText, VerificationError
 from psi_core.identity.card import Card
 from psi_core.log.checkpoint import Checkpoint

@@ -7,7 +7,6 @@ from collections.abc import Awaitable
 from typing import Any, Literal, TypeVar, cast
 
 from psi_client.session_stream import SessionStream
-
 from psi_core.errors import PeerUnreachable, ProtocolFault, SessionAborted, VerificationError
 from psi_core.log.key import Verifier
 from psi_core.log.note import Note

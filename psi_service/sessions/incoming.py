@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import structlog
-from psi_client.session_stream import SessionStream
 
+from psi_client.session_stream import SessionStream
 from psi_core.errors import Refused
 from psi_service.sessions.books import Desk
 from psi_service.sessions.conversation import Conversation

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from psi_client.session_stream import SessionStream
-
 from psi_core.agreement.agreement import Agreement
 from psi_core.engines.interface import Engine, Worker
 from psi_core.identity.card import Card

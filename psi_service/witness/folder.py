@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from psi_client.audit import read_keys
-
 from psi_core.errors import InvalidConfiguration
 from psi_core.log.key import COSIGNATURE, Signer, Verifier
 from psi_service.key_files import write_private

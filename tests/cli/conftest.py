@@ -11,9 +11,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import structlog
-from psi_client.profile import Profile
 from pydantic import SecretStr
 
+from psi_client.profile import Profile
 from tests.commands import TOKEN, FakeNode, Request, body_of
 
 

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from psi_client.audit import Report
 
+from psi_client.audit import Report
 from psi_core.log.key import COSIGNATURE, Signer
 from tests.commands import run_psi
 from tests.logged_labs import Lab, cosign, honest

@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-from psi_client.cli import ending, main
-from psi_client.profile import Profile
 from pydantic import SecretStr
 
+from psi_client.cli import ending, main
+from psi_client.profile import Profile
 from psi_core.errors import (
     AccessDenied,
     InvalidIndicator,

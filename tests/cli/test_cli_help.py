@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from psi_client.cli.main import app as psi_app
 from typer.main import get_command
 
+from psi_client.cli.main import app as psi_app
 from psi_service.cli.main import app as psi_node_app
 from tests.commands import run_psi, run_psi_node
 

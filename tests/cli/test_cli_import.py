@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from psi_client.cli.own_file import FileFormat, csv_records, json_lines
 from psi_client.cli.refused_rows import refused_rows
-
 from psi_service.imports.columns import ColumnMap
 from psi_service.imports.csv_rows import CsvRows, records_of
 from psi_service.imports.json_lines import JsonLines

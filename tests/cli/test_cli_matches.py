@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from psi_client.cli import exporting
 from psi_client.cli.own_file import FileFormat
 from psi_client.cli.own_values import own_rows
-
 from tests.commands import FakeNode, Turns, lines, run_psi
 
 LAB = "lab-b.example"

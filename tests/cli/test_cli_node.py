@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from psi_client.profile import Profile
 from typer.testing import Result
 
+from psi_client.profile import Profile
 from psi_core.identity.card import Card
 from psi_core.identity.invite import Invite
 from psi_core.identity.node_keys import NodeKeys

@@ -8,9 +8,10 @@ import unicodedata
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
+
 from psi_client.cli.plain import plain, plain_lines
 from psi_client.cli.show.table import cell, counted, day, minute, print_line, print_pairs, print_table, size
-from rich.console import Console
 
 
 def console(width: int = 200) -> tuple[Console, io.StringIO]:

@@ -6,12 +6,12 @@ import re
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
+
 from psi_client.audit.claims import ONE_LOG
 from psi_client.audit.meanings import CANNOT, MEANINGS
 from psi_client.audit.two_logs import TWO_COPIES, TWO_LOGS
 from psi_client.cli.main import app as psi_app
-from typer.main import get_command
-
 from psi_core.log.witness_policy import WitnessPolicy
 from psi_service.cli.main import app as psi_node_app
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from psi_client.cli.main import app as psi_app
 from typer.main import get_command
 
+from psi_client.cli.main import app as psi_app
 from psi_core.identity.node_keys import NodeKeys
 from psi_service.cli.main import app as psi_node_app
 from psi_service.clock import system_clock

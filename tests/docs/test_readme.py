@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from psi_client.cli.main import app as psi_app
-from psi_client.node_client import NodeClient
-from psi_client.profile import Profile
 from typer.main import get_command
 
 from examples.demo.folder import free_ports
+from psi_client.cli.main import app as psi_app
+from psi_client.node_client import NodeClient
+from psi_client.profile import Profile
 from psi_core.errors import PsiError
 from psi_service.cli.main import app as psi_node_app
 from tests.commands import run_psi, run_psi_node

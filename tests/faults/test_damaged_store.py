@@ -8,8 +8,8 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from psi_client.node_client import NodeClient
 
+from psi_client.node_client import NodeClient
 from psi_core.errors import NodeRefusing, StoreError
 from psi_service.clock import system_clock
 from psi_service.store.database import DATABASE_FILE, Store

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from psi_client.audit import Auditor, read_keys
 from psi_client.node_client import NodeClient
-
 from psi_core.identity.card import Card
 from tests.two_nodes import LABS, Place, introduce, places
 

@@ -8,9 +8,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from psi_client.node_client import NodeClient
 
 from benchmarks.both_books import check_books
+from psi_client.node_client import NodeClient
 from psi_core.errors import PsiError
 from tests.node_process import NodeProcess
 from tests.shared_list import match, match_to_the_end, prepare

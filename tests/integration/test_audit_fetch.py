@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from psi_client.profile import Profile
 from pydantic import SecretStr
 
+from psi_client.profile import Profile
 from psi_core.identity.card import Card
 from tests.commands import run_psi
 from tests.two_nodes import places

@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from psi_client.audit import Auditor, State, read_keys
 
+from psi_client.audit import Auditor, State, read_keys
 from psi_core import native_core
 from psi_core.errors import VerificationError
 from psi_core.log.entry import EntryKind

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from psi_client.node_client import NodeClient
 
+from psi_client.node_client import NodeClient
 from psi_core.errors import InputError, NotFound
 from psi_service.app import Node
 from tests.two_nodes import LABS, Place, introduce, places

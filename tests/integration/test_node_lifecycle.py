@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from psi_client.node_client import NodeClient
 
+from psi_client.node_client import NodeClient
 from psi_core.errors import InvalidConfiguration, NodeRefusing, PeerUnreachable, StoreLocked
 from psi_service.app import Node, build
 from psi_service.clock import system_clock

@@ -18,11 +18,11 @@ from typing import Any, cast
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, assume, given, settings
-from psi_client.node_client import NodeClient
-from psi_client.profile import Profile
 from schemathesis import GenerationMode
 from schemathesis.checks import CHECKS, load_all_checks
 
+from psi_client.node_client import NodeClient
+from psi_client.profile import Profile
 from psi_service.http_api.application import build_api
 from tests.two_nodes import LABS, Place, places
 

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from psi_client.witness_client import WitnessClient
 
+from psi_client.witness_client import WitnessClient
 from psi_core.errors import InvalidCheckpoint, InvalidSignature, PeerUnreachable, ProtocolFault
 from psi_core.log.entry import EntryKind
 from psi_core.log.key import COSIGNATURE, Signer

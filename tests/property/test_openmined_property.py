@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from psi_client.openmined_worker import serve
 from psi_client.worker_pipe import Status
-
 from psi_core.engines.interface import LaneContext, Outcome, Reveal
 from psi_core.engines.openmined.buckets import spread
 from psi_core.engines.openmined.parameters import bucket_parameters

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from psi_client.cli.show.table import counted, print_line, size
 from rich.console import Console
+
+from psi_client.cli.show.table import counted, print_line, size
 
 
 def print_backup(console: Console, made: Mapping[str, Any]) -> None:

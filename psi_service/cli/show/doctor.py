@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from psi_client.cli.show.table import print_line
 from rich.console import Console
+
+from psi_client.cli.show.table import print_line
 
 _STYLES = {"ok": "", "warning": "yellow", "fault": "bold red"}
 _STATE, _CHECK = 7, 11

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from rich.console import Console
+
 from psi_client.cli.plain import plain
 from psi_client.cli.show.table import counted, minute, print_line, print_table
-from rich.console import Console
 
 SHOWN_CHARACTERS = 40
 

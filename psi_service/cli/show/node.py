@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from rich.console import Console
+
 from psi_client.cli.show.peers import print_fingerprint
 from psi_client.cli.show.table import print_line, print_pairs
-from rich.console import Console
 
 
 def print_new_node(console: Console, made: Mapping[str, Any]) -> None:

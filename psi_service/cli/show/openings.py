@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from psi_client.cli.show.table import counted, print_line, print_table
 from rich.console import Console
+
+from psi_client.cli.show.table import counted, print_line, print_table
 
 WARNING = (
     "--disclose hands out fingerprints. Whoever holds the consortium key, as the other lab does, can test guesses "

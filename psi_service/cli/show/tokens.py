@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from psi_client.cli.show.table import day, print_line, print_table
 from rich.console import Console
+
+from psi_client.cli.show.table import day, print_line, print_table
 
 
 def print_tokens(console: Console, tokens: Sequence[Mapping[str, Any]]) -> None:

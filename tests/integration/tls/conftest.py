@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from psi_client.channel import PeerEndpoint, TlsIdentity
 from psi_client.hello import NodeFacts
 from psi_client.initiator_stream import InitiatorStream
 from psi_client.peer_client import PeerClient
-
 from psi_core.errors import ProtocolFault, PsiError
 from psi_core.identity.card import Card
 from psi_core.identity.node_keys import NodeKeys

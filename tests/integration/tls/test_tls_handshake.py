@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
+
 from psi_client.channel import PeerEndpoint, TlsIdentity
 from psi_client.peer_client import PeerClient
 from psi_client.peer_fault import Fault
 from psi_client.quiet_grpc import grpc
-
 from psi_core.errors import InvalidConfiguration, NotFound, PeerUnreachable
 from psi_core.wire.peers_pb2 import DeliverRequest
 

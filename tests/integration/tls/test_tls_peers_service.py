@@ -7,10 +7,10 @@ import contextlib
 
 import pytest
 from grpc_health.v1 import health_pb2
+
 from psi_client.peer_client import PeerClient
 from psi_client.peer_fault import Fault
 from psi_client.quiet_grpc import grpc
-
 from psi_core.errors import (
     Conflict,
     NodeRefusing,

@@ -7,8 +7,8 @@ import dataclasses
 from datetime import timedelta
 
 import pytest
-from psi_client.peer_fault import Fault
 
+from psi_client.peer_fault import Fault
 from psi_core.errors import NotFound
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+
 from psi_client.channel import FRAME_BYTES
 from psi_client.peer_fault import Fault
 from psi_client.quiet_grpc import grpc
-
 from psi_core.errors import PeerUnreachable, ProtocolFault, PsiError, SessionAborted
 from psi_core.wire.peers_pb2 import DeliverRequest
 from psi_core.wire.session_pb2 import EngineFrame, SessionFrame

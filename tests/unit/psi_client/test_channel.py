@@ -8,9 +8,9 @@ import sys
 from datetime import UTC, datetime
 
 import pytest
+
 from psi_client.channel import MAX_MESSAGE_BYTES, PeerEndpoint, TlsIdentity, open_channel
 from psi_client.quiet_grpc import grpc
-
 from psi_core.errors import InvalidCertificate
 from psi_core.identity.card import Card
 from psi_core.identity.certificate import der_of_pem, issue

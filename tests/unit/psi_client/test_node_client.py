@@ -11,10 +11,10 @@ from typing import Any
 
 import httpx2
 import pytest
-from psi_client.node_client import NodeClient
-from psi_client.profile import Profile
 from pydantic import SecretStr
 
+from psi_client.node_client import NodeClient
+from psi_client.profile import Profile
 from psi_core.errors import (
     Conflict,
     InputError,

@@ -9,10 +9,10 @@ import subprocess
 import sys
 
 import pytest
+
 from psi_client.openmined_worker import answer, serve
 from psi_client.worker_child import OPENMINED_COMMAND
 from psi_client.worker_pipe import Status
-
 from psi_core.engines.openmined.orders import Operation, Order
 from psi_core.engines.openmined.points import split_points
 

@@ -7,9 +7,9 @@ import stat
 from pathlib import Path
 
 import pytest
-from psi_client.profile import Profile
 from pydantic import SecretStr, ValidationError
 
+from psi_client.profile import Profile
 from psi_core.errors import InvalidConfiguration
 
 TOKEN = "psi_secret-of-the-test"

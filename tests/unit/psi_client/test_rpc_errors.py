@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+
 from psi_client.peer_fault import Fault
 from psi_client.quiet_grpc import grpc
 from psi_client.rpc_errors import error_of_status, plain_words
-
 from psi_core.errors import PeerError, PeerUnreachable, ProtocolFault, Refused, SessionAborted
 
 LAB = "lab-b.example"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from psi_client.wire_bounds import (
     check_checkpoint,
     check_checkpoints,
@@ -12,7 +13,6 @@ from psi_client.wire_bounds import (
     check_word,
     check_words,
 )
-
 from psi_core.errors import ProtocolFault
 from psi_core.log.note import MAX_NOTE
 from psi_core.wire.session_pb2 import Checkpoint

@@ -12,8 +12,8 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from psi_client.worker_pool import WorkerPool
 
+from psi_client.worker_pool import WorkerPool
 from psi_core.engines.interface import LaneContext, Outcome, Reveal
 from psi_core.engines.openmined.orders import Operation, Order
 from psi_core.engines.registry import engines

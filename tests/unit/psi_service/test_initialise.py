@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from psi_client.profile import Profile
 
+from psi_client.profile import Profile
 from psi_core.errors import Conflict, InvalidConfiguration
 from psi_core.identity.card import Card
 from psi_service.initialise import initialise

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from psi_client.node_client import NodeClient
 
+from psi_client.node_client import NodeClient
 from psi_core.errors import InvalidConfiguration, NodeRefusing, StoreLocked
 from psi_core.log.entry import Entry
 from psi_service.clock import system_clock

@@ -10,7 +10,6 @@ from psi_client.audit import Auditor, Claim, Place, Report, State, html_report
 from psi_client.audit.claims import ONE_LOG
 from psi_client.audit.meanings import MEANINGS
 from psi_client.audit.two_logs import TWO_COPIES, TWO_LOGS
-
 from tests.logged_labs import Lab, honest
 
 HOSTILE = "<script>alert(1)</script>\" onload='x' &amp; \u202egnirts \x00"

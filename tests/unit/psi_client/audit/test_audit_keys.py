@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from psi_client.audit import read_keys
 
+from psi_client.audit import read_keys
 from psi_core.errors import InvalidConfiguration
 from psi_core.log.key import Signer
 

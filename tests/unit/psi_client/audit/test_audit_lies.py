@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+
 from psi_client.audit import Auditor, Claim, Place, Report, State
 from psi_client.audit.claims import ONE_LOG
 from psi_client.audit.two_logs import TWO_LOGS
-
 from psi_core import native_core
 from psi_core.agreement.agreement import MatchKeyTerms, Revocation
 from psi_core.engines.oprf.evidence import entry_body

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from psi_client.audit import Auditor, Claim, Place, Report, State
 from psi_client.audit.claims import ONE_LOG
 from psi_client.audit.report import NEEDED
-
 from psi_core.errors import InvalidConfiguration, VerificationError
 from psi_core.log.checkpoint import Checkpoint
 from psi_core.log.entry import EntryKind

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from psi_client.audit import Auditor, Claim, Place, State
 from psi_client.audit.two_logs import TWO_LOGS
-
 from psi_core.errors import VerificationError
 from psi_core.log.entry import EntryKind
 from psi_core.log.key import Signer

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from psi_client.audit.folder import LogFolder
 from psi_client.audit.spot_check import SpotCheck, check_openings, make_challenge
-
 from psi_core.errors import InvalidConfiguration, InvalidSignature, InvalidText, VerificationError
 from psi_core.log.entry import EntryKind
 from psi_core.log.key import COSIGNATURE, Signer, Verifier

@@ -8,9 +8,9 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 
 import pytest
+
 from psi_client.openmined_worker import serve
 from psi_client.worker_pipe import Status
-
 from psi_core.engines.interface import LaneContext, Outcome, Receiver, Reveal, Sender
 from psi_core.engines.openmined.orders import Operation, Order
 from psi_core.errors import EngineFault

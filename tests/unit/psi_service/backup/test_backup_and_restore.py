@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from psi_client.node_client import NodeClient
 
+from psi_client.node_client import NodeClient
 from psi_core.errors import Conflict, NodeRefusing, StoreError, StoreLocked, VerificationError
 from psi_core.log.entry import EntryKind
 from psi_service.backup.making import Backup, make_backup

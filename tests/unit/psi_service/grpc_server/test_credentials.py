@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+
 from psi_client.channel import TlsIdentity
 from psi_client.quiet_grpc import grpc
-
 from psi_core.identity.certificate import certificate_pin, der_of_pem, issue
 from psi_service.grpc_server.credentials import PeerPortCredentials
 from psi_service.peers.pins import Pin, PinBoard

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from psi_client.quiet_grpc import grpc
 
+from psi_client.quiet_grpc import grpc
 from psi_core import errors
 from psi_core.errors import PsiError
 from psi_service.grpc_server.status import STATUS, abort, status_of

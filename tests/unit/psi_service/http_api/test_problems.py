@@ -8,10 +8,10 @@ from typing import Annotated
 import pytest
 import structlog
 from fastapi import FastAPI, Query
-from psi_client.problem import error_of
 from pydantic import BaseModel
 from starlette.testclient import TestClient
 
+from psi_client.problem import error_of
 from psi_core import errors
 from psi_service.address import Address
 from psi_service.http_api import problems

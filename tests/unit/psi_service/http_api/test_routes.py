@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 import httpx2
 import pytest
 from fastapi.routing import APIRoute
-from psi_client.node_client import NodeClient
-from psi_client.profile import Profile
 from pydantic import SecretStr, TypeAdapter
 
+from psi_client.node_client import NodeClient
+from psi_client.profile import Profile
 from psi_core.errors import PsiError
 from psi_core.log.checkpoint import Checkpoint
 from psi_core.log.key import Signer

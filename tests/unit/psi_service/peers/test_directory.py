@@ -7,8 +7,8 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from psi_client.peer_fault import Fault
 
+from psi_client.peer_fault import Fault
 from psi_core.errors import (
     Conflict,
     InputError,
