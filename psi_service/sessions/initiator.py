@@ -13,6 +13,7 @@ from psi_core.agreement.agreement import Agreement
 from psi_core.engines import questions
 from psi_core.engines.choice import AUTO, choose
 from psi_core.engines.interface import Engine
+from psi_core.engines.oprf.key import MOST_EVALUATIONS
 from psi_core.engines.oprf.lane import sender_side
 from psi_core.errors import InvalidProof, InvalidText, ProtocolFault, Refused
 from psi_core.identity.card import Card
@@ -187,7 +188,7 @@ class Initiator:
             KeyedLane(
                 engine.name,
                 each.match_key,
-                receiver_size=plan.agreement.terms(each.match_key).max_size,
+                receiver_size=min(plan.agreement.terms(each.match_key).max_size, MOST_EVALUATIONS),
                 sender_size=each.snapshot.padded_size,
                 # The receiver's number of new items comes with its Accept, and is counted then.
                 changes=(0, step.shown[0].terms.added or 0) if step.shown else None,

@@ -119,8 +119,9 @@ class Running:
             progress.end()
             self._ended(progress, "initiator")
 
-    @staticmethod
-    def _remember(kept: OrderedDict[str, Any], session_id: str, value: object) -> None:
+    def _remember(self, kept: OrderedDict[str, Any], session_id: str, value: object) -> None:
         kept[session_id] = value
-        while len(kept) > REMEMBERED:
-            kept.popitem(last=False)
+        # What runs stays, however many refused Offers a peer sends meanwhile.
+        over = [each for each in kept if each not in self._tasks and each != session_id]
+        for each in over[: max(0, len(kept) - REMEMBERED)]:
+            del kept[each]

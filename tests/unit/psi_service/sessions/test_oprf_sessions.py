@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from psi_core import native_core
+from psi_core.agreement.agreement import MatchKeyTerms
 from psi_core.engines.oprf import epoch
 from psi_core.engines.oprf.key import EpochKey, KeyStatement
 from psi_core.errors import InvalidProof, Refused
@@ -200,4 +201,12 @@ async def test_a_key_of_an_epoch_that_is_over_is_not_taken_again(tmp_path):
     a.store.transaction_now(lambda db: keys._remember(db, second))
     with pytest.raises(InvalidProof, match="is over"):
         a.store.transaction_now(lambda db: keys._remember(db, first))
+    await stop(a, b)
+
+
+async def test_a_cap_above_what_one_key_may_evaluate_stops_no_session(tmp_path):
+    enormous = (MatchKeyTerms(match_key="email", max_size=1 << 40, evaluations_per_period=1 << 41),)
+    a, b, terms = await prepared(tmp_path, match_keys=enormous)
+    view = await run(a, b, terms, direction="responder", engine="oprf")
+    assert view.state == "complete", view.reason
     await stop(a, b)
