@@ -183,7 +183,7 @@ def test_wishes_that_are_left_out_are_not_sent() -> None:
     recorder = Recorder({"session_id": "8f" * 16})
     assert node(recorder).match("lab-b.example", match_keys=("email",)) == "8f" * 16
     sent = json.loads(recorder.asked[0].content)
-    assert sent == {"lab": "lab-b.example", "match_keys": ["email"], "reveal": "items", "engine": "openmined"}
+    assert sent == {"lab": "lab-b.example", "match_keys": ["email"], "reveal": "items", "engine": "auto"}
 
 
 @pytest.mark.parametrize("name", ["../tokens", "a/b", "a?b", "%2e%2e"])

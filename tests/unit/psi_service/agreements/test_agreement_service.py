@@ -202,7 +202,8 @@ async def test_two_acceptances_at_once_make_one(a: Office, b: Office) -> None:
     first, second = await asyncio.gather(
         *(b.agreements.accept(proposed.hash) for _ in range(2)), return_exceptions=True
     )
-    assert sorted([type(first), type(second)], key=str) == sorted([AgreementView, Conflict], key=str)
+    # The later one either meets the first in mid-step, or finds it done and only sends again; one entry either way.
+    assert AgreementView in {type(first), type(second)} <= {AgreementView, Conflict}
     assert len(await b.logged()) == 1
     again = await b.agreements.accept(proposed.hash)
     assert (again.state, again.delivered, len(await b.logged())) == ("in_force", "known", 1)
