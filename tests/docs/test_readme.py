@@ -84,7 +84,7 @@ def test_the_first_run_is_whole() -> None:
     block = [line[4:] for line in section("First run").splitlines() if line.startswith("    ")]
     assert block[0] == "$ make demo"
     steps = [line.split()[0] for line in block if re.match(r"  [a-z]", line)]
-    assert steps == ["import", "agreement", "session", "overlap"]
+    assert steps == ["import", "agreement", "session", "overlap", "audit"]
     found, clear = re.findall(
         r"overlap +([\d,]+) actors, as computed in the clear: ([\d,]+)", "\n".join(block)
     )[0]
