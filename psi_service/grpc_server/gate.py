@@ -61,6 +61,10 @@ class PeerGate(grpc.aio.ServerInterceptor):
         parse = _parser(handler)
 
         async def guarded(requests: Any, context: Context) -> None:
+            # Sent here, where OpenCalls cannot cancel it: a first write that is cancelled half-way leaves grpc.aio
+            # to send it a second time with the status of `abort`, and that waits for ever.
+            await context.send_initial_metadata(())
+
             async def serve() -> None:
                 answers = behaviour(requests if handler.request_streaming else parse(requests), context)
                 if inspect.isawaitable(answers):

@@ -19,6 +19,7 @@ TOLD = "told"
 
 _KEPT = ("PATH", "HOME", "LANG", "TZ")
 _MAX_LINE = 200
+_END_SECONDS = 5.0
 
 
 async def tell(
@@ -55,10 +56,7 @@ async def _run(argv: tuple[str, ...], news: News, seconds: float) -> str:
     except OverflowError:
         return f"not told: the command said more than {MAX_OUTPUT:,} bytes and was ended"
     finally:
-        # Its children too: it leads a process group of its own. Harmless when all of them have ended.
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
+        await _end(process)
     return TOLD if code == 0 else f"not told: the command ended with code {code}{_last_line(output)}"
 
 
@@ -72,6 +70,19 @@ async def _read(process: asyncio.subprocess.Process) -> bytes:
         if len(output) > MAX_OUTPUT:
             raise OverflowError
     return bytes(output)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    # Its children too: it leads a process group of its own. Harmless when all of them have ended.
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    # Some versions of asyncio count a process as ended only when its output is closed, and a full buffer keeps it
+    # open. A child that left the group may hold it longer: that one is not waited for.
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_END_SECONDS):
+            while process.stdout is not None and await process.stdout.read(4096):
+                pass
+            await process.wait()
 
 
 def _last_line(output: bytes) -> str:

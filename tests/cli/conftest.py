@@ -1,8 +1,7 @@
-"""Fixtures of the commands' tests: a node with canned answers, and a journal that ends with the test."""
+"""Fixtures of the commands' tests: a node with canned answers, and a silent journal."""
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,14 +17,9 @@ from tests.commands import TOKEN, FakeNode, Request, body_of
 
 
 @pytest.fixture(autouse=True)
-def _own_journal() -> Iterator[None]:
-    """Commands of psi-node send the journal to the standard error of the moment; nothing of that outlives a test."""
-    root, handlers, level = logging.getLogger(), logging.getLogger().handlers[:], logging.getLogger().level
+def _silent_journal(_own_journal: None) -> None:
+    """Until a command opens it, the journal writes nothing into what the tests read."""
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -217,6 +217,25 @@ async def test_session_aborted_is_told_to_the_session_itself(pair, frame):
     await ended(b)
 
 
+async def test_a_peer_that_is_removed_while_the_first_frame_is_being_sent_is_told(pair, frame):
+    """grpc.aio sends the first write's metadata again, and waits for ever, when that write was left half-way."""
+    a, b = pair
+
+    async def first_frame(stream):
+        asyncio.get_running_loop().call_soon(b.calls.end, a.lab, SessionAborted("no longer peers"))
+        await stream.send(frame(b"first"))
+
+    async def until_told(stream):
+        while True:
+            await stream.receive()
+
+    b.sessions._echo = first_frame
+    for _ in range(20):
+        async with asyncio.timeout(10), a.stream(b) as stream:
+            with pytest.raises(PsiError, match="no longer peers"):
+                await until_told(stream)
+
+
 @pytest.mark.parametrize("how", ["removed", "refused"])
 async def test_who_only_sends_learns_why_it_ended(pair, how):
     a, b = pair

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shlex
+import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -97,6 +99,22 @@ async def test_a_command_that_hangs_is_ended_with_its_children(tmp_path: Path) -
 async def test_a_command_that_talks_without_end_is_ended() -> None:
     told = await tell(python("while True: print('x' * 1000)"), NEWS)
     assert told == f"not told: the command said more than {MAX_OUTPUT:,} bytes and was ended"
+
+
+async def test_a_command_whose_output_waits_unread_is_ended() -> None:
+    """More than asyncio buffers lies in the pipe when the command is killed: nothing waits for it to be read."""
+    script = "import sys; sys.stdout.write('x' * 10_000_000)"
+    for _ in range(20):
+        async with asyncio.timeout(20):
+            assert (await tell(python(script), NEWS)).startswith("not told: the command said more than")
+
+
+async def test_a_child_that_left_the_group_and_holds_the_output_is_not_waited_for(tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+    script = f"setsid sleep 600 & echo $! > {shlex.quote(str(pid))}; exit 3"
+    told = await tell(OnNew(command=("/bin/sh", "-c", script)), NEWS, command_seconds=1)
+    assert told == "not told: the command took longer than 1 s and was ended"
+    os.kill(int(pid.read_text()), signal.SIGKILL)
 
 
 async def test_a_child_left_behind_is_ended_too(tmp_path: Path) -> None:
