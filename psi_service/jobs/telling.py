@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 
 import httpx2
 
@@ -19,7 +20,6 @@ TOLD = "told"
 
 _KEPT = ("PATH", "HOME", "LANG", "TZ")
 _MAX_LINE = 200
-_END_SECONDS = 5.0
 
 
 async def tell(
@@ -33,56 +33,64 @@ async def tell(
 
 async def _run(argv: tuple[str, ...], news: News, seconds: float) -> str:
     environment = {name: os.environ[name] for name in _KEPT if name in os.environ} | news.as_variables()
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *argv,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            env=environment,
-            cwd="/",
-            start_new_session=True,
-        )
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "its words hold a null character"
-        return f"not told: the command cannot be started ({reason})"
-    output = b""
-    try:
-        async with asyncio.timeout(seconds):
-            output = await _read(process)
-            code = await process.wait()
-    except TimeoutError:
-        return f"not told: the command took longer than {seconds:g} s and was ended"
-    except OverflowError:
-        return f"not told: the command said more than {MAX_OUTPUT:,} bytes and was ended"
-    finally:
-        await _end(process)
+    async with _output_pipe() as (said, write_end):
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *argv,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=write_end,
+                stderr=asyncio.subprocess.STDOUT,
+                env=environment,
+                cwd="/",
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "its words hold a null character"
+            return f"not told: the command cannot be started ({reason})"
+        finally:
+            os.close(write_end)
+        try:
+            async with asyncio.timeout(seconds):
+                output = await _read(said)
+                code = await process.wait()
+        except TimeoutError:
+            return f"not told: the command took longer than {seconds:g} s and was ended"
+        except OverflowError:
+            return f"not told: the command said more than {MAX_OUTPUT:,} bytes and was ended"
+        finally:
+            # Its children too: it leads a process group of its own. Harmless when all of them have ended.
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
     return TOLD if code == 0 else f"not told: the command ended with code {code}{_last_line(output)}"
 
 
-async def _read(process: asyncio.subprocess.Process) -> bytes:
-    """All that it says. Raises OverflowError."""
-    if process.stdout is None:
-        return b""
+@asynccontextmanager
+async def _output_pipe() -> AsyncIterator[tuple[asyncio.StreamReader, int]]:
+    """A reader, and the descriptor to write to, which is the caller's to close.
+
+    Not asyncio's own pipe: until that one is closed some versions of asyncio do not count the process as ended, and a
+    full buffer, or a child that left the process group, keeps it open.
+    """
+    read_end, write_end = os.pipe()
+    said = asyncio.StreamReader()
+    pipe, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(said), os.fdopen(read_end, "rb", buffering=0)
+    )
+    try:
+        yield said, write_end
+    finally:
+        pipe.close()
+
+
+async def _read(said: asyncio.StreamReader) -> bytes:
+    """All of it. Raises OverflowError."""
     output = bytearray()
-    while piece := await process.stdout.read(4096):
+    while piece := await said.read(4096):
         output += piece
         if len(output) > MAX_OUTPUT:
             raise OverflowError
     return bytes(output)
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    # Its children too: it leads a process group of its own. Harmless when all of them have ended.
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    # Some versions of asyncio count a process as ended only when its output is closed, and a full buffer keeps it
-    # open. A child that left the group may hold it longer: that one is not waited for.
-    with suppress(TimeoutError):
-        async with asyncio.timeout(_END_SECONDS):
-            while process.stdout is not None and await process.stdout.read(4096):
-                pass
-            await process.wait()
 
 
 def _last_line(output: bytes) -> str:

@@ -1,4 +1,8 @@
-"""Both machines: thin covers over the native ones."""
+"""Both machines: thin covers over the native ones.
+
+A native machine belongs to one thread at a time, for as long as a step takes. What others ask meanwhile (how far it
+is) is therefore kept here, and renewed after each step.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +34,8 @@ class VoleReceiver:
             lambda: native_core.native.VoleReceiver(lane.context, items, lane.peer_size, semi_honest)
         )
         self._started = False
+        self._opened = False
+        self._done = False
 
     def start(self) -> Iterator[bytes]:
         """Yield nothing, and encode the own set meanwhile: the sender speaks first."""
@@ -44,23 +50,26 @@ class VoleReceiver:
 
     def receive(self, frame: bytes) -> Iterator[bytes]:
         """Take a frame; the work is done when the returned iterator is drawn, which must be before the next one."""
-        yield from _run(lambda: self._machine.receive(frame))
+        answer = _run(lambda: self._machine.receive(frame))
+        self._opened, self._done = self._machine.opened, self._machine.done
+        yield from answer
 
     @property
     def opened(self) -> bool:
         """Whether every frame before the barrier has arrived."""
-        return self._machine.opened
+        return self._opened
 
     @property
     def done(self) -> bool:
         """Whether the tags have arrived."""
-        return self._machine.done
+        return self._done
 
     def result(self) -> Outcome:
         """Return the matching positions and their number."""
         if not self.done:
             raise EngineFault("vole: the result was asked for before the tags arrived, or twice")
         positions = tuple(native_core.positions(_run(self._machine.result)))
+        self._done = self._machine.done
         return Outcome(positions, len(positions))
 
 
@@ -73,6 +82,7 @@ class VoleSender:
             lambda: native_core.native.VoleSender(lane.context, items, lane.peer_size, semi_honest)
         )
         self._started = False
+        self._opened = False
         self._completed = False
 
     def start(self) -> Iterator[bytes]:
@@ -87,12 +97,14 @@ class VoleSender:
 
     def receive(self, frame: bytes) -> Iterator[bytes]:
         """Take a frame; the work is done when the returned iterator is drawn, which must be before the next one."""
-        yield from _run(lambda: self._machine.receive(frame))
+        answer = _run(lambda: self._machine.receive(frame))
+        self._opened = self._machine.opened
+        yield from answer
 
     @property
     def opened(self) -> bool:
         """Whether every frame before the barrier has arrived."""
-        return self._machine.opened
+        return self._opened
 
     def complete(self) -> Iterator[bytes]:
         """Yield the tags' frames."""
