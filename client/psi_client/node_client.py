@@ -289,6 +289,10 @@ class NodeClient(JobCalls):
         """A signed checkpoint of the whole log."""
         return self._rest.content("/v1/log/checkpoint")
 
+    def log_proof(self, position: int) -> bytes:
+        """One entry with its path to a signed checkpoint, as a `.tlog-proof` file (psi_core.log.proof)."""
+        return self._rest.content(f"/v1/log/proof/{position}")
+
     def export_log(self, directory: Path, *, peer: str | None = None) -> LogDownload:
         """Write the whole log into the empty folder `directory`, in the layout of c2sp.org/tlog-tiles.
 

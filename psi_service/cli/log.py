@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from psi_client.cli.files import write_file
 from psi_client.cli.options import CONTEXT, JsonOption, examples
 from psi_client.cli.output import answer
 from psi_service.cli.either_way import either_way
@@ -61,6 +62,32 @@ def export(
 
     made = either_way(settings_of(data), locally, lambda node: node.export_log(directory, peer=peer))
     answer(made, print_export, as_json=as_json)
+
+
+@app.command("proof", epilog=examples("psi-node log proof 17 --out record.tlog-proof"))
+def proof(
+    position: Annotated[
+        int, typer.Argument(metavar="ENTRY", min=0, help="The entry's position.", show_default=False)
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="A new file.", show_default=False)],
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write one entry with the proof that it is in this log, to be checked offline: psi audit proof."""
+    import base64
+
+    from psi_service.cli.show.log import print_proof
+    from psi_service.log.entry_proof import entry_proof
+
+    async def locally(services: Services) -> object:
+        return base64.b64encode(await entry_proof(services.store, services.log, position)).decode()
+
+    def remotely(node: NodeClient) -> object:
+        return base64.b64encode(node.log_proof(position)).decode()
+
+    content = base64.b64decode(either_way(settings_of(data), locally, remotely))
+    write_file(out, content)
+    answer({"file": str(out), "position": position, "bytes": len(content)}, print_proof, as_json=as_json)
 
 
 @app.command("show", epilog=examples("psi-node log show", "psi-node log show --from 0 --limit 5 --json"))

@@ -12,12 +12,14 @@ from psi_service.http_api.access import AUDITOR
 from psi_service.http_api.answers import answers
 from psi_service.http_api.services import Services, services_of
 from psi_service.log.cosigned import newest_cosigned
+from psi_service.log.entry_proof import entry_proof
 from psi_service.log.tile_files import read_tile
 
 router = APIRouter(prefix="/v1/log", tags=["log"], dependencies=[Depends(AUDITOR)])
 Node = Annotated[Services, Depends(services_of)]
 
 _STATE = {"origin": "lab-a.example/psi-log", "size": 218, "refusal": None}
+_PROOF = "c2sp.org/tlog-proof@v1\nextra (entry)\nindex 17\n(hashes)\n\n(checkpoint)\n"
 _CHECKPOINT = "lab-a.example/psi-log\n218\n(root)\n\n— lab-a.example/psi-log (signature)\n"
 
 
@@ -48,6 +50,17 @@ async def state(node: Node) -> LogState:
 async def checkpoint(node: Node) -> Response:
     """Signed for the present size, once per size (c2sp.org/tlog-checkpoint)."""
     return Response(await node.log.checkpoint(), media_type="text/plain")
+
+
+@router.get(
+    "/proof/{position}",
+    summary="An entry that proves itself",
+    response_class=Response,
+    responses=answers("The proof.", _PROOF, NotFound, NodeRefusing, media="text/plain"),
+)
+async def proof(node: Node, position: Annotated[int, Path(ge=0, le=2**53 - 1, examples=[17])]) -> Response:
+    """One entry with its path to a signed checkpoint of the present log (c2sp.org/tlog-proof); `extra` is the entry."""
+    return Response(await entry_proof(node.store, node.log, position), media_type="text/plain")
 
 
 @router.get(

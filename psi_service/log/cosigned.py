@@ -7,7 +7,9 @@ from sqlite_utils import Database
 from psi_core.log.checkpoint import Checkpoint
 from psi_core.log.note import Note
 from psi_core.log.tree import consistency_proof
+from psi_service.log.node_log import NodeLog
 from psi_service.log.stored_tree import node_reader
+from psi_service.store.database import Store
 
 
 def proof_for(db: Database, witness: str, size: int) -> tuple[int, list[bytes]]:
@@ -52,6 +54,17 @@ def newest_cosigned(db: Database) -> bytes:
         " ORDER BY witness"
     ).fetchall()
     return merged([bytes(note) for (note,) in rows]) if rows else b""
+
+
+async def cosigned_checkpoint(store: Store, log: NodeLog) -> bytes:
+    """A signed checkpoint of the log as it stands, with the cosignatures that there are of this very size.
+
+    Raises NodeRefusing.
+    """
+    note = await log.checkpoint()
+    sql, size = "SELECT note FROM cosigned_checkpoints WHERE size = ? ORDER BY witness", size_of(note)
+    cosigned = await store.query(lambda db: db.conn.execute(sql, (size,)).fetchall())
+    return merged([note, *(bytes(each) for (each,) in cosigned)])
 
 
 def merged(notes: list[bytes]) -> bytes:

@@ -10,7 +10,7 @@ from sqlite_utils import Database
 from psi_core.errors import NotFound
 from psi_core.log.tree import consistency_proof, inclusion_proof
 from psi_core.wire.peers_pb2 import LogEntry, ReadLogReply, ReadLogRequest
-from psi_service.log.cosigned import merged, size_of
+from psi_service.log.cosigned import cosigned_checkpoint, size_of
 from psi_service.log.node_log import NodeLog
 from psi_service.log.stored_tree import node_reader, stored_size
 from psi_service.log.tile_files import read_tile
@@ -34,30 +34,20 @@ class PeerView:
         """
         part = request.WhichOneof("part")
         if part == "file" and request.file == "checkpoint":
-            return ReadLogReply(file=await self._checkpoint())
+            return ReadLogReply(file=await cosigned_checkpoint(self._store, self._log))
         if part == "file":
             return ReadLogReply(file=await self._store.query(lambda db: _hash_tile(db, request.file)))
         if part == "consistency":
             old, new = request.consistency.old, request.consistency.new
             return ReadLogReply(proof=await self._store.query(lambda db: _consistency(db, old, new)))
         if part == "inclusion":
-            note = await self._checkpoint()
+            note = await cosigned_checkpoint(self._store, self._log)
             size, position = size_of(note), request.inclusion
             proof = await self._store.query(lambda db: _inclusion(db, lab, position, size))
             return ReadLogReply(file=note, proof=proof)
         if part == "entries_from":
             return await self._store.query(lambda db: _entries(db, lab, request.entries_from))
         raise NotFound("the request names no part of the log")
-
-    async def _checkpoint(self) -> bytes:
-        note = await self._log.checkpoint()
-        size = size_of(note)
-        cosigned = await self._store.query(
-            lambda db: db.conn.execute(
-                "SELECT note FROM cosigned_checkpoints WHERE size = ? ORDER BY witness", (size,)
-            ).fetchall()
-        )
-        return merged([note, *(bytes(each) for (each,) in cosigned)])
 
 
 def _hash_tile(db: Database, path: str) -> bytes:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from psi_client.cli import spot_check
+from psi_client.cli import entry_proof, spot_check
 from psi_client.cli.ending import fail
 from psi_client.cli.files import read_note, write_file
 from psi_client.cli.options import CONTEXT, JsonOption, ProfileOption, examples
@@ -147,3 +147,4 @@ def keys_of_cards(
 
 app.command("challenge", epilog=spot_check.CHALLENGE_EXAMPLES)(spot_check.challenge)
 app.command("check-openings", epilog=spot_check.CHECK_EXAMPLES)(spot_check.check_openings)
+app.command("proof", epilog=entry_proof.EXAMPLES)(entry_proof.proof)

@@ -19,6 +19,11 @@ def print_export(console: Console, made: Mapping[str, Any]) -> None:
     print_line(console, f"{words} in {made['directory']}")
 
 
+def print_proof(console: Console, made: Mapping[str, Any]) -> None:
+    """Where the proof is, and what checks it."""
+    print_line(console, f"entry {made['position']} proves itself in {made['file']}: psi audit proof")
+
+
 def print_entries(console: Console, entries: Sequence[Mapping[str, Any]]) -> None:
     """Entries, one a line."""
     rows = [

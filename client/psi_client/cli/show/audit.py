@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
+from psi_client.cli.plain import plain_lines
 from psi_client.cli.show.table import counted, print_line, print_table
 
 
@@ -34,6 +35,20 @@ def print_fetched(console: Console, fetched: Mapping[str, Any]) -> None:
     print_line(
         console, f"{fetched['log']}: {entries} in {fetched['folder']}. Now verify it: psi audit verify"
     )
+
+
+def print_proven(console: Console, found: Mapping[str, Any]) -> None:
+    """An entry that is in a log, and who else had seen it."""
+    seen = ", ".join(found["cosigners"]) or "nobody whose key was given"
+    print_line(
+        console, f"proven: entry {found['position']} of {found['log']}, signed at {found['size']:,} entries"
+    )
+    peer = f" with {found['peer']}" if found["peer"] else ""
+    print_line(console, f"  {found['kind']}{peer}, {found['time']}; cosigned by {seen}")
+    for name, value in found["body"].items():
+        first, *others = plain_lines(str(value)).split("\n")
+        for line in (f"{name}: {first}", *(f"  {other}" for other in others)):
+            print_line(console, f"  {line}")
 
 
 def print_keys(console: Console, cards: Sequence[Mapping[str, Any]]) -> None:

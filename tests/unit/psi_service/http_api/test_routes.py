@@ -74,6 +74,7 @@ TABLE: dict[str, set[Role]] = {
     "POST /v1/matches/values": BOTH,
     "GET /v1/log": {OPERATOR, AUDITOR},
     "GET /v1/log/checkpoint": {OPERATOR, AUDITOR},
+    "GET /v1/log/proof/{position}": {OPERATOR, AUDITOR},
     "GET /v1/log/{path}": {OPERATOR, AUDITOR},
     "GET /v1/tokens": {OPERATOR},
     "POST /v1/tokens": {OPERATOR},
@@ -215,6 +216,7 @@ def assert_contains(whole: Any, part: Any) -> None:
 
 
 SAMPLES: dict[str, Any] = {
+    "position": 3,
     "name": "7f3a",
     "role": "analyst",
     "number": 1,
