@@ -115,7 +115,7 @@ class SessionRooms:
             dial=Dialler(peers.delivery, peers.calls).dial,
             agreement_of=terms.agreements.of_hash,
             consortium_key=terms.consortium.current,
-            keys=EpochKeys(desk, ground.keys.data_key),
+            keys=EpochKeys(desk, ground.keys.data_key, settings.max_bundle_mib << 20),
             engines=engines(),
             worker=self.workers,
             limits=Limits(

@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from psi_core.errors import StoreError
 
 _NONCE = 12
+OVERHEAD = _NONCE + 16
+"""Bytes that sealing adds: nonce and tag."""
 
 
 def seal(data_key: bytes, plaintext: bytes, aad: bytes) -> bytes:

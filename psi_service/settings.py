@@ -103,6 +103,9 @@ class Settings(BaseSettings):
     journal: Literal["json", "console"] = Field(
         "json", description="How the journal is written to standard error: JSON lines, or lines for people."
     )
+    max_bundle_mib: int = Field(
+        16_384, ge=0, le=67_108_864, description="Most that is kept of oprf's answers for auditors, in MiB."
+    )
     max_import_mib: int = Field(4096, ge=1, le=1_048_576, description="The largest import, in MiB.")
 
     @classmethod

@@ -28,6 +28,8 @@ MIN_PERIOD_SECONDS = 3600
 """An hour: a period has to be much longer than the five minutes that clocks may differ."""
 MAX_SECONDS = 366 * 24 * 3600
 """A year: the longest period and the longest interval."""
+MAX_BUNDLE_DAYS = 3660
+"""Ten years, as long as a lab's certificate."""
 
 KeyId = Annotated[str, StringConstraints(pattern="^[0-9a-f]{16}$")]
 Name = Annotated[str, StringConstraints(pattern="^[a-z0-9][a-z0-9_.-]{0,31}$")]
@@ -64,7 +66,11 @@ class EngineTerms(BaseModel):
 
 
 class Agreement(SignedText):
-    """What two labs allow each other. In force only with both labs' signatures on this one text."""
+    """What two labs allow each other. In force only with both labs' signatures on this one text.
+
+    bundle_days: for how many days after a session with engine `oprf` either lab keeps its sealed bundles, with which
+    an auditor can check every answer; 0 or left out: none are kept.
+    """
 
     TYPE: ClassVar[str] = "psi-agreement/v1"
 
@@ -81,6 +87,7 @@ class Agreement(SignedText):
     minimum_interval_seconds: Annotated[Count, Field(le=MAX_SECONDS)]
     padding_bucket: Annotated[Count, Field(ge=MIN_PADDING_BUCKET, le=MAX_PADDING_BUCKET)]
     late_abort_limit: Count
+    bundle_days: Annotated[Count, Field(le=MAX_BUNDLE_DAYS)] | None = None
     profile: Name
     consortium_key_id: KeyId
     created: Instant

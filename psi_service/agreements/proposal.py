@@ -64,6 +64,7 @@ class Proposal(BaseModel):
     minimum_interval_seconds: int = Field(60, description="Least time between two sessions of one order.")
     padding_bucket: int = Field(1024, description="Sizes are padded to multiples of this.")
     late_abort_limit: int = Field(3, description="More sessions than this broken off late stop the peer.")
+    bundle_days: int = Field(30, description="For how long bundles of engine oprf are kept for an auditor.")
 
 
 def text_of(

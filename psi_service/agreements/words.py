@@ -56,7 +56,14 @@ def _standing(agreement: Agreement) -> list[str]:
     return [
         "  daily runs      oprf pays only for what changed: an item queried once is matched against later additions",
         f"                  too, and numbers of changes are shown in multiples of {agreement.delta_bucket:,}",
+        f"  bundles         {_bundles(agreement.bundle_days or 0)}",
     ]
+
+
+def _bundles(days: int) -> str:
+    if not days:
+        return "the answers of oprf are kept for no auditor"
+    return f"for {days:,} day{'' if days == 1 else 's'} either lab keeps oprf's answers sealed, for an auditor to check"
 
 
 def _match_key(agreement: Agreement, terms: MatchKeyTerms) -> str:

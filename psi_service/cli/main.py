@@ -14,6 +14,7 @@ from psi_client.cli.ending import Commands, run
 from psi_client.cli.options import CONTEXT, JsonOption, examples
 from psi_service.cli import (
     backup,
+    bundles,
     card,
     consortium,
     doctor,
@@ -55,6 +56,7 @@ app.command("restore", epilog=backup.RESTORE_EXAMPLES)(backup.restore)
 app.command("openings", epilog=openings.EXAMPLES)(openings.openings)
 app.add_typer(consortium.app)
 app.add_typer(log.app)
+app.add_typer(bundles.app)
 app.add_typer(tokens.app)
 app.add_typer(witness.app)
 

@@ -51,6 +51,7 @@ _TERMS = {
     "period_seconds": 86400,
     "minimum_interval_seconds": 60,
     "padding_bucket": 1024,
+    "bundle_days": 30,
     "late_abort_limit": 3,
     "profile": "v1",
     "consortium_key_id": "3b9f0c2a77d1e845",

@@ -12,6 +12,7 @@ from psi_core.errors import NotFound
 from psi_core.log.entry import EntryKind
 from psi_service import sealing
 from psi_service.actors.reference import clean_reference
+from psi_service.bundles import keeping as bundles
 from psi_service.clock import Clock, instant
 from psi_service.log.node_log import NodeLog
 from psi_service.retention.elements import Caches
@@ -48,9 +49,10 @@ class RetentionService:
     async def expire(self) -> int:
         """Purge every indicator whose time has come, and what was made of it; returns how many there were.
 
-        Raises NodeRefusing, StoreError.
+        Bundles of engine `oprf` go when the agreement's days are over. Raises NodeRefusing, StoreError.
         """
         now, purged = self._clock(), 0
+        await self._store.transaction(self._expire_bundles)
         while actors := await self._store.query(lambda db: expired_actors(db, now)):
             _, key = await self._current_key()
             purged += await self._store.transaction(partial(self._expire, actors=actors, key=key, now=now))
@@ -77,6 +79,10 @@ class RetentionService:
         purged = purge_expired(db, actors, key, now, self._caches)
         self._log.append(db, EntryKind.ADMIN, {"action": "indicators-expired"})
         return purged
+
+    def _expire_bundles(self, db: Database) -> None:
+        if bundles.expire(self._store, db, instant(self._clock())):
+            self._log.append(db, EntryKind.ADMIN, {"action": "bundles-expired"})
 
     def _find(self, db: Database, reference: str) -> int:
         lookup = sealing.lookup(self._data_key, clean_reference(reference))

@@ -23,6 +23,7 @@ from psi_core.log.entry import EntryKind
 from psi_core.log.tree import inclusion_proof
 from psi_core.session.opening import Accept, Direction, KeyEvidence, Lane, Offer
 from psi_core.session.roles import Side
+from psi_service.bundles.keeping import MOST_BYTES, Bundles
 from psi_service.log.stored_tree import node_reader, read_entry
 from psi_service.sealing import open as unseal
 from psi_service.sealing import seal
@@ -69,12 +70,16 @@ class Cost(NamedTuple):
 
 
 class EpochKeys:
-    """The books of both kinds of keys. `data_key` seals the secrets."""
+    """The books of both kinds of keys, and of what is kept of the runs under them.
 
-    def __init__(self, desk: Desk, data_key: bytes) -> None:
+    `data_key` seals the secrets; `bundle_bytes` bounds all bundles together.
+    """
+
+    def __init__(self, desk: Desk, data_key: bytes, bundle_bytes: int = MOST_BYTES) -> None:
         self._desk = desk
         self._data_key = data_key
         self.generations = Generations(desk.store, data_key)
+        self.bundles = Bundles(desk.store, data_key, bundle_bytes)
 
     async def current(self, agreement: bytes, match_key: str) -> KeyStatement | None:
         """The statement of our key that has not ended; None before the first."""

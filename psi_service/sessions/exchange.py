@@ -22,12 +22,19 @@ from psi_core.session.items import (
 )
 from psi_core.session.results import SALT_BYTES, check_claims, claim
 from psi_core.wire.session_pb2 import Checkpoint, Result
+from psi_service.bundles.keeping import NO_BUNDLES
 from psi_service.sessions.checkpoints import Checkpoints
 from psi_service.sessions.closing_books import ClosingBooks
 from psi_service.sessions.conversation import Conversation
-from psi_service.sessions.generations import Generations
+from psi_service.sessions.epoch_keys import EpochKeys
 from psi_service.sessions.lane_runs import LaneRun, LaneRuns
-from psi_service.sessions.machines import build_machines, fill_lanes, made_generations, proven_chunks
+from psi_service.sessions.machines import (
+    build_machines,
+    bundle_headers,
+    fill_lanes,
+    made_generations,
+    proven_chunks,
+)
 from psi_service.sessions.open_session import NOTHING_LEARNED, Learned, OpenSession
 from psi_service.sessions.progress import Phase, Progress
 
@@ -46,7 +53,7 @@ class Exchange:
         engines: tuple[Engine, ...],
         worker: Worker,
         progress: Progress,
-        generations: Generations,
+        keys: EpochKeys,
     ) -> None:
         self._session = session
         self._conversation = conversation
@@ -55,7 +62,8 @@ class Exchange:
         self._engines = engines
         self._worker = worker
         self._progress = progress
-        self._generations = generations
+        self._keys = keys
+        self._bundles = NO_BUNDLES
         self._machines: list[LaneRun] = []
         self._lanes: tuple[LaneItems, ...] = ()
         self._chunks: tuple[Chunks | None, ...] = ()
@@ -66,10 +74,19 @@ class Exchange:
         Raises ProtocolFault, CanaryFault, TranscriptMismatch, EngineFault, WorkerDied, SessionAborted or
         PeerUnreachable; the caller logs the abort.
         """
+        try:
+            return await self._run()
+        finally:
+            await asyncio.to_thread(self._bundles.close)
+
+    async def _run(self) -> Record:
         self._progress.enter(Phase.OPENING)
         self._lanes = await asyncio.to_thread(fill_lanes, self._session)
+        self._bundles = await self._keys.bundles.begin(
+            bytes.fromhex(self._session.offer.agreement), bundle_headers(self._session)
+        )
         self._machines = await asyncio.to_thread(
-            build_machines, self._session, self._lanes, self._engines, self._worker
+            build_machines, self._session, self._lanes, self._engines, self._worker, self._bundles.keepers
         )
         lane_runs = LaneRuns(self._machines, self._conversation, self._progress)
         await lane_runs.open()
@@ -116,7 +133,8 @@ class Exchange:
         """Keep what the run leaves for the record and for the next run, before either side can sign."""
         session = self._session
         made = await asyncio.to_thread(made_generations, session, self._machines)
-        await self._generations.keep(session.session_id, list(made.values()))
+        await self._keys.generations.keep(session.session_id, list(made.values()))
+        await self._bundles.keep(bytes.fromhex(session.offer.agreement))
         self._chunks = proven_chunks(self._machines, len(self._lanes), made)
         await self._books.chunks(session, self._chunks)
 

@@ -119,7 +119,7 @@ class Initiator:
             tuple(engines),
             self._around.worker,
             progress,
-            self._around.keys.generations,
+            self._around.keys,
         )
         return await exchange.run()
 

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from typing import Any, Protocol, cast
 
 from psi_core.engines.interface import Engine, LaneContext, Worker
+from psi_core.engines.oprf.bundle import BundleHeader, evaluated
 from psi_core.engines.oprf.changes import forgetting
 from psi_core.engines.oprf.delta_lane import DeltaLane
 from psi_core.engines.oprf.generation import Generation
-from psi_core.engines.oprf.lane import OprfLane, item_domain
+from psi_core.engines.oprf.lane import KeepChunk, OprfLane, item_domain
 from psi_core.engines.vole.lane import VoleLane, run_context
 from psi_core.session.closing import Chunks
 from psi_core.session.items import PRIVATE_CANARIES, LaneItems, domain, dummy, fill, shared_canaries
@@ -40,14 +41,40 @@ def fill_lanes(session: OpenSession) -> tuple[LaneItems, ...]:
     return tuple(filled)
 
 
+def bundle_headers(session: OpenSession) -> list[BundleHeader]:
+    """The lanes whose chunks are evidence: those of engine `oprf`."""
+    found = []
+    for number, (mine, theirs) in enumerate(zip(session.offer.lanes, session.accept.lanes, strict=True)):
+        if session.keys[number] is not None:
+            items = evaluated(
+                session.offer.direction,
+                theirs.parameters,
+                initiator=mine.padded_size,
+                responder=theirs.padded_size,
+            )
+            found.append(
+                BundleHeader(
+                    session_id=session.session_id, lane=number, match_key=mine.match_key, items=items
+                )
+            )
+    return found
+
+
 def build_machines(
-    session: OpenSession, lanes: tuple[LaneItems, ...], engines: tuple[Engine, ...], worker: Worker
+    session: OpenSession,
+    lanes: tuple[LaneItems, ...],
+    engines: tuple[Engine, ...],
+    worker: Worker,
+    keepers: Mapping[int, KeepChunk],
 ) -> list[LaneRun]:
-    """A fresh machine for each run of each lane, in the order in which they start. Raises EngineFault."""
+    """A fresh machine for each run of each lane, in the order in which they start. Raises EngineFault.
+
+    keepers: by lane, what takes the proven chunks of engine `oprf`.
+    """
     found = []
     for number, (items, engine) in enumerate(zip(lanes, engines, strict=True)):
         for run in runs(session.offer.direction, one_for_both=engine.one_run_for_both):
-            context = _context(session, number, run, items)
+            context = _context(session, number, run, items, keepers.get(number))
             receives = RECEIVER_OF_RUN[run] == session.side
             make = engine.receiver if receives else engine.sender
             found.append(LaneRun(number, run, make(context, worker), receives))
@@ -86,7 +113,9 @@ def made_generations(session: OpenSession, lane_runs: list[LaneRun]) -> dict[int
     return made
 
 
-def _context(session: OpenSession, number: int, run: int, items: LaneItems) -> LaneContext:
+def _context(
+    session: OpenSession, number: int, run: int, items: LaneItems, keep_chunk: KeepChunk | None
+) -> LaneContext:
     lane, key = session.accept.lanes[number], session.keys[number]
     plain = LaneContext(
         match_key=lane.match_key,
@@ -106,6 +135,8 @@ def _context(session: OpenSession, number: int, run: int, items: LaneItems) -> L
             "returns": returns,
             "key": key.own,
         }
+        if keep_chunk is not None:
+            facts["keep_chunk"] = keep_chunk
         if step is None:
             return OprfLane(**vars(plain), **facts, caches=True)
         generation = step.generation

@@ -94,7 +94,7 @@ class Responder:
             engines,
             self._around.worker,
             progress,
-            self._around.keys.generations,
+            self._around.keys,
         )
         return await exchange.run()
 

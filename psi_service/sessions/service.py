@@ -135,6 +135,7 @@ class SessionService:
         """At start: abort what can never be completed, then ask every peer. One that is away is asked later."""
         await self._ending.abort_hopeless()
         await self._around.keys.generations.sweep()
+        await self._around.keys.bundles.sweep()
         for lab in labs:
             try:
                 await self.settle(lab)

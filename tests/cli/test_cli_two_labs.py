@@ -194,6 +194,7 @@ def an_auditor_checks_both_logs(labs: tuple[Lab, Lab], tmp_path: Path) -> None:
     audited = run_psi("audit", "verify", *folders, "--keys", tmp_path / "keys")
     assert audited.exit_code == 0, audited.output
     assert "same record in both logs" in audited.stdout
+    an_auditor_checks_the_answers(labs[1], folders, tmp_path)
     (bundle,) = (folders[0] / "tile" / "entries").glob("*.p/*")
     bundle.write_bytes(bundle.read_bytes().replace(b'"email"', b'"emaiL"'))
     caught = run_psi("audit", "verify", *folders, "--keys", tmp_path / "keys", "--json")
@@ -201,6 +202,22 @@ def an_auditor_checks_both_logs(labs: tuple[Lab, Lab], tmp_path: Path) -> None:
     assert "broken" in {claim["state"] for claim in json.loads(caught.stdout)["claims"]}
     inside = run_psi("audit", "verify", *folders, "--keys", folders[0] / "checkpoint")
     assert "lies inside an exported log" in inside.stderr
+
+
+def an_auditor_checks_the_answers(lab: Lab, folders: list[Path], tmp_path: Path) -> None:
+    """Where the session ran with oprf."""
+    (seen,) = (each for each in lab.ask("sessions") if each["state"] == "complete")
+    by_oprf = [lane for lane in seen["lanes"] if lane["engine"] == "oprf"]
+    handed = tmp_path / "bundles"
+    made = lab.psi_node("bundles", "export", handed, "--peer", LABS[0])
+    assert [each["session_id"] for each in made["bundles"]] == [seen["session_id"]] * len(by_oprf)
+    assert lab.psi_node("bundles", "list") == made["bundles"]
+    none = run_psi_node("bundles", "export", handed, "--session", "0" * 32, "--data", lab.data)
+    assert (none.exit_code, "no bundle is kept" in none.stderr) == (1, True)
+    asked = ("audit", "verify", *folders, "--keys", tmp_path / "keys", "--bundles", handed, "--json")
+    claims = json.loads(run_psi(*asked).stdout)["claims"]
+    states = [each["state"] for each in claims if each["name"] == "one committed key for every query"]
+    assert states == ["proven", "proven"]
 
 
 def they_part(labs: tuple[Lab, Lab], _: Path) -> None:

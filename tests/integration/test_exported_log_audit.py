@@ -14,11 +14,12 @@ from psi_core import native_core
 from psi_core.errors import VerificationError
 from psi_core.log.entry import EntryKind
 from psi_core.log.key import Signer
+from psi_service.bundles import exporting
 from psi_service.log.export import export_log
 from psi_service.log.node_log import NodeLog
 from psi_service.sessions.progress import Phase
 from psi_service.store.database import Store
-from tests.two_labs import run, two_labs
+from tests.two_labs import agreement_between, run, two_labs
 
 SIGNER = Signer.from_seed("lab-a.example/psi-log", bytes(range(32)))
 
@@ -60,7 +61,7 @@ ENGINES = [
 @pytest.mark.parametrize("engine", ENGINES)
 async def test_sessions_of_two_nodes_are_proven_with_both_logs(tmp_path: Path, engine: str) -> None:
     """Everything that real nodes log of sessions in both orders, directions and ends satisfies every claim."""
-    a, b, terms = await two_labs(tmp_path)
+    a, b, terms = await two_labs(tmp_path, agreement_between(bundle_days=30))
     note = terms.signed(a.keys.document, b.keys.document).decode()
     for lab in (a, b):
         body = {"action": "in_force", "agreement": terms.hash().hex(), "note": note}
@@ -85,6 +86,7 @@ async def test_sessions_of_two_nodes_are_proven_with_both_logs(tmp_path: Path, e
     folders, keys = [tmp_path / "export-a", tmp_path / "export-b"], []
     for lab, folder in zip((a, b), folders, strict=True):
         await export_log(lab.store, lab.log, folder)
+        exporting.export(lab.directory, lab.keys.data_key, exporting.kept(lab.directory), folder / "bundles")
         keys += [lab.card.log_verifier, lab.card.document_verifier, lab.card.cosigner_verifier]
         await lab.stop()
     report = Auditor(keys).verify(folders)

@@ -3,6 +3,7 @@
 keys.py         KEYS file -> verifiers; never from inside an exported folder
 folder.py       one exported log as bounded, plain files
 reading.py      one pass over a log -> facts.py; head.py, tree_check.py, texts.py, records.py ... look at its parts
+bundles.py      bundles of engine oprf against the records; answers.py states the claim
 replay/         the sessions of a log, replayed as the node kept its books
 claims.py       table of small functions about one log: facts -> proven, broken or not provable
 two_logs.py     the same about two logs

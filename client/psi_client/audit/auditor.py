@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
+from psi_client.audit.bundles import IN_EXPORT, check_bundles
 from psi_client.audit.claims import ONE_LOG
 from psi_client.audit.facts import LogFacts
 from psi_client.audit.finding import Finding
@@ -24,7 +26,7 @@ class Auditor:
     """Checks exported logs against `verifiers`: log keys, the labs' document keys, and keys of cosigners.
 
     `since` holds checkpoints (notes) that the auditor saved at earlier audits; `policy` says whose cosignatures
-    a log needs.
+    a log needs; `bundles` are folders with bundles of engine `oprf`, beside those in the exported logs.
     """
 
     def __init__(
@@ -33,10 +35,12 @@ class Auditor:
         *,
         since: Sequence[bytes] = (),
         policy: WitnessPolicy | None = None,
+        bundles: Sequence[Path] = (),
     ) -> None:
         self._verifiers = tuple(verifiers)
         self._since = tuple(since)
         self._policy = policy
+        self._bundles = tuple(bundles)
 
     def verify(self, folders: Sequence[Path]) -> Report:
         """Look at 1 to 16 exported logs: every claim about one log, then every claim about each two of them.
@@ -57,11 +61,18 @@ class Auditor:
             read_log(LogFolder(folder), self._verifiers, since=self._since, policy=self._policy)
             for folder in folders
         ]
+        logs = self._with_bundles(logs, folders)
         claims = [_claim(name, (log.log,), look(log)) for log in logs for name, look in ONE_LOG.items()]
         for one, two in combinations(logs, 2):
             table = TWO_COPIES if one.log == two.log else TWO_LOGS
             claims += [_claim(name, (one.log, two.log), look(one, two)) for name, look in table.items()]
         return Report(claims=tuple(claims), heads=tuple(_seen(log) for log in logs))
+
+    def _with_bundles(self, logs: Sequence[LogFacts], folders: Sequence[Path]) -> list[LogFacts]:
+        """A record stands in both labs' logs: each lane is checked once."""
+        where = (*self._bundles, *(folder / IN_EXPORT for folder in folders))
+        results = check_bundles((each.lane for log in logs for each in log.replayed.proven_lanes), where)
+        return [replace(log, bundles=results) for log in logs]
 
 
 def _claim(name: str, logs: tuple[str, ...], finding: Finding) -> Claim:

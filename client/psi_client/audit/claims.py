@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from psi_client.audit import history, one_log, sessions_of_log
+from psi_client.audit import answers, history, one_log, sessions_of_log
 from psi_client.audit.facts import LogFacts
 from psi_client.audit.finding import Finding
 
@@ -26,6 +26,7 @@ ONE_LOG: Mapping[str, Callable[[LogFacts], Finding]] = {
     "intervals kept": sessions_of_log.pace_kept,
     "sets committed before their session": sessions_of_log.committed_before,
     "one committed key an epoch": sessions_of_log.one_key,
+    "one committed key for every query": answers.every_answer,
     "receivers announced before the record": sessions_of_log.announced_before,
     "records follow from their offers": sessions_of_log.records_follow,
     "result sizes consistent": sessions_of_log.results_consistent,

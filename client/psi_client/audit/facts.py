@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from psi_client.audit.bundles import BundleResults
+from psi_core.engines.oprf.bundle import CommittedLane
 from psi_core.log.checkpoint import Checkpoint
 
 MAX_SHOWN = 16
@@ -92,13 +94,21 @@ class Texts:
     faults: Faults = field(default_factory=Faults)
 
 
+@dataclass(frozen=True, slots=True)
+class RecordedLane:
+    """A lane of engine `oprf` in the record at `position`, and what its bundle is held against."""
+
+    position: int
+    lane: CommittedLane
+
+
 @dataclass(frozen=True)
 class Replayed:
     """What the replay of the sessions found, by topic (see replay/books.py).
 
     `sessions` were accepted by this lab, under the agreements in entries `cited`; `counted` records state counts,
     `sealed` ones commitments; `left_out` sessions were too many open at once. `keys_shown` lanes of `oprf` show a
-    key, of which `keys_unchecked` could not be checked without the native core.
+    key, of which `keys_unchecked` could not be checked without the native core; `proven_lanes` are those in records.
     """
 
     faults: Mapping[str, Faults]
@@ -109,6 +119,7 @@ class Replayed:
     left_out: int
     keys_shown: int = 0
     keys_unchecked: int = 0
+    proven_lanes: tuple[RecordedLane, ...] = ()
 
 
 NOTHING_REPLAYED = Replayed({}, 0, (), 0, 0, 0)
@@ -169,7 +180,7 @@ class LogFacts:
     """One log: its origin (or folder), its head, `read` entries whose tree has `root`, and every fault.
 
     `withheld` entries are shown by their hash alone. `root_at` returns the root of the first `size` entries, at
-    most `read`.
+    most `read`. `bundles` are what came of those that the auditor was given.
     """
 
     log: str
@@ -188,6 +199,7 @@ class LogFacts:
     holdings: Holdings = field(default_factory=Holdings)
     witnessed: Witnessed = field(default_factory=Witnessed)
     saved: tuple[Saved, ...] = ()
+    bundles: BundleResults = field(default_factory=dict)
     root_at: Callable[[int], bytes] = _no_root
 
     @property

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from pathlib import Path
 
+from psi_client.audit.plain_file import plain_file
 from psi_core.errors import InvalidText, NotFound
 from psi_core.log.note import MAX_NOTE
 from psi_core.log.tiles import MAX_BUNDLE, TILE_WIDTH, decode_bundle, entries_path, tile_path
@@ -20,6 +19,11 @@ class LogFolder:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+
+    @property
+    def path(self) -> Path:
+        """Where the export lies."""
+        return self._path
 
     @property
     def name(self) -> str:
@@ -57,22 +61,8 @@ class LogFolder:
         raise NotFound(f"{entries_path(index, width)} is missing")
 
     def _read(self, path: str, limit: int) -> bytes:
-        # Never blocks on a pipe or device that stands in place of a file.
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        try:
-            descriptor = os.open(self._path / path, flags)
-        except (FileNotFoundError, NotADirectoryError):
-            raise NotFound(f"{path} is missing") from None
-        except OSError as error:
-            raise InvalidText(f"{path} cannot be read as a plain file ({error.strerror})") from None
-        try:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode) or status.st_size > limit:
-                raise InvalidText(f"{path} is no plain file of at most {limit} bytes")
-            with os.fdopen(descriptor, "rb", closefd=False) as file:
-                data = file.read(limit + 1)
-        finally:
-            os.close(descriptor)
+        with plain_file(self._path, path, limit) as (file, _):
+            data = file.read(limit + 1)
         if len(data) > limit:
             raise InvalidText(f"{path} is longer than {limit} bytes")
         return data

@@ -29,8 +29,11 @@ MEANINGS: Mapping[str, str] = {
     "intervals kept": "Sessions were no closer together, and broke off no more often, than the agreement allows.",
     "sets committed before their session": "This lab had fixed its list before the session began. The log shows "
     "the seal of the list, never the list.",
-    "one committed key an epoch": "A lab that answers queries under the engine oprf fixed one key beforehand and "
-    "used it for all of them, so it cannot answer the same question in two ways.",
+    "one committed key an epoch": "A lab that answers queries under the engine oprf fixed one key beforehand, in its "
+    "log, and showed no other one for the same time.",
+    "one committed key for every query": "Every single answer under the engine oprf was given under the key that its "
+    "lab had fixed: shown by the answers themselves and their proofs, which the labs keep outside the log and which "
+    "say nothing of any item.",
     "receivers announced before the record": "Each lab that was to learn something had said so, signed, before.",
     "records follow from their offers": "The record repeats what was offered and accepted, and adds only the "
     "outcome.",

@@ -43,24 +43,24 @@ def records_signed(facts: LogFacts) -> Finding:
 
 def sessions_unique(facts: LogFacts) -> Finding:
     """No session id was used twice, so nothing was replayed."""
-    return _replayed(facts, "unique", f"{facts.replayed.sessions:,} accepted sessions, each id once")
+    return replayed(facts, "unique", f"{facts.replayed.sessions:,} accepted sessions, each id once")
 
 
 def counters_complete(facts: LogFacts) -> Finding:
     """The counters of each ordered pair follow each other, and every gap is accounted for."""
-    return _replayed(facts, "counters", "the counters of every ordered pair, without an unexplained gap")
+    return replayed(facts, "counters", "the counters of every ordered pair, without an unexplained gap")
 
 
 def records_chained(facts: LogFacts) -> Finding:
     """Each accepted offer names the hash of its pair's last record: nothing was put in between or taken out."""
-    return _replayed(facts, "chain", "each accepted offer continues from the record before it")
+    return replayed(facts, "chain", "each accepted offer continues from the record before it")
 
 
 def within_agreement(facts: LogFacts) -> Finding:
     """Each session ran under an agreement that both had signed, that none had revoked, and within its terms."""
     agreements = f"{len(facts.replayed.cited):,} agreement{'s' if len(facts.replayed.cited) != 1 else ''}"
     words = f"{facts.replayed.sessions:,} sessions under {agreements} in force"
-    finding = _replayed(facts, "terms", words)
+    finding = replayed(facts, "terms", words)
     if finding.state is not State.PROVEN:
         return finding
     shown = tuple(Place(log=facts.log, position=each) for each in facts.replayed.cited[:16])
@@ -69,26 +69,26 @@ def within_agreement(facts: LogFacts) -> Finding:
 
 def budgets_kept(facts: LogFacts) -> Finding:
     """Added up by the period in the offers, what the other lab could test stays within each budget."""
-    return _replayed(
+    return replayed(
         facts, "budgets", f"{facts.replayed.sessions:,} sessions, added up by the node's own rules"
     )
 
 
 def pace_kept(facts: LogFacts) -> Finding:
     """Sessions kept the agreed interval, and no more broke late than the agreement allows."""
-    return _replayed(facts, "pace", "intervals and late aborts are within the agreements")
+    return replayed(facts, "pace", "intervals and late aborts are within the agreements")
 
 
 def committed_before(facts: LogFacts) -> Finding:
     """This lab's sets were committed to before the offer or answer that uses them."""
     words = "every set of this lab, before its session (not: that the engine evaluated it)"
-    return _replayed(facts, "commitments", words)
+    return replayed(facts, "commitments", words)
 
 
 def one_key(facts: LogFacts) -> Finding:
     """Each epoch of engine `oprf` has one key, committed in its holder's log before the session that shows it."""
     shown, unchecked = facts.replayed.keys_shown, facts.replayed.keys_unchecked
-    finding = _replayed(facts, "keys", f"{shown:,} lanes of oprf show a key that is committed, one an epoch")
+    finding = replayed(facts, "keys", f"{shown:,} lanes of oprf show a key that is committed, one an epoch")
     if finding.state is State.PROVEN and unchecked:
         words = f"{unchecked:,} of {shown:,} keys: checking them needs the native core (make)"
         return Finding(State.NOT_PROVABLE, words)
@@ -97,25 +97,25 @@ def one_key(facts: LogFacts) -> Finding:
 
 def announced_before(facts: LogFacts) -> Finding:
     """Every receiver's pre-record stands before the record of its session."""
-    return _replayed(facts, "barrier", "every receiver announced itself before the record")
+    return replayed(facts, "barrier", "every receiver announced itself before the record")
 
 
 def records_follow(facts: LogFacts) -> Finding:
     """Every record is the one that its Offer and Accept give: parameters, sizes, commitments, counter."""
-    return _replayed(facts, "following", "each record repeats its Offer and Accept, field by field")
+    return replayed(facts, "following", "each record repeats its Offer and Accept, field by field")
 
 
 def results_consistent(facts: LogFacts) -> Finding:
     """Where both labs learned, counts are equal and no larger than the smaller set; others are sealed."""
     counted, sealed = facts.replayed.counted, facts.replayed.sealed
-    finding = _replayed(facts, "results", f"{counted:,} records with counts that fit their sets")
+    finding = replayed(facts, "results", f"{counted:,} records with counts that fit their sets")
     if finding.state is State.PROVEN and sealed:
         words = f"{sealed:,} records seal the result in a commitment, until the receiver opens it; {counted:,} fit"
         return Finding(State.NOT_PROVABLE, words)
     return finding
 
 
-def _replayed(facts: LogFacts, topic: str, words: str) -> Finding:
+def replayed(facts: LogFacts, topic: str, words: str) -> Finding:
     """Broken by a fault of the topic; proven only when entries and every signature in them are."""
     if facts.head.checkpoint is None:
         return no_checkpoint()

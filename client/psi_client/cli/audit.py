@@ -13,7 +13,7 @@ from psi_client.cli.ending import fail
 from psi_client.cli.files import read_note, write_file
 from psi_client.cli.options import CONTEXT, JsonOption, ProfileOption, examples
 from psi_client.cli.output import answer
-from psi_core.errors import VerificationError
+from psi_core.errors import InvalidConfiguration, VerificationError
 
 app = typer.Typer(
     name="audit",
@@ -73,6 +73,15 @@ def verify(
             show_default=False,
         ),
     ] = None,
+    bundles: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--bundles",
+            metavar="DIR",
+            help="What psi-node bundles export wrote; may be given several times. Folders DIR/bundles are read anyway.",
+            show_default=False,
+        ),
+    ] = None,
     html: Annotated[
         Path | None,
         typer.Option(
@@ -94,7 +103,10 @@ def verify(
     needed = None
     if policy is not None:
         needed = WitnessPolicy.parse(read_own(policy, "witness policy", outside=folders))
-    report = Auditor(trusted, since=saved, policy=needed).verify(folders)
+    for folder in bundles or ():
+        if not folder.is_dir():
+            raise InvalidConfiguration(f"{folder} is no folder: name one that psi-node bundles export wrote")
+    report = Auditor(trusted, since=saved, policy=needed, bundles=bundles or ()).verify(folders)
     if html is not None:
         made = datetime.now(UTC).strftime("on %Y-%m-%d at %H:%M UTC")
         write_file(html, html_report(report, made=made, keys=trusted).encode())

@@ -101,6 +101,16 @@ LateOption = Annotated[
     ),
 ]
 
+BundleOption = Annotated[
+    int | None,
+    typer.Option(
+        "--bundle-days",
+        min=0,
+        help="Days for which oprf's answers are kept for an auditor; 30. 0: not at all.",
+        show_default=False,
+    ),
+]
+
 
 def propose(
     lab: LabArgument,
@@ -117,6 +127,7 @@ def propose(
     minimum_interval_seconds: IntervalOption = None,
     padding_bucket: PaddingOption = None,
     late_abort_limit: LateOption = None,
+    bundle_days: BundleOption = None,
     out: OutOption = None,
     profile: ProfileOption = None,
     as_json: JsonOption = False,
@@ -134,6 +145,7 @@ def propose(
         "minimum_interval_seconds": minimum_interval_seconds,
         "padding_bucket": padding_bucket,
         "late_abort_limit": late_abort_limit,
+        "bundle_days": bundle_days,
     }
     _propose(given, match_key, engine, terms, out, profile, as_json)
 

@@ -8,6 +8,7 @@ books.py      hands every step to each topic:
   commitments.py  sets committed before their session
   terms.py        the node's own policy: agreement, budgets, pace
   epoch_keys.py   one committed key for every query of an epoch (oprf)
+  proven_chunks.py  what the record holds of the answers under that key
   barrier.py      receivers announced before the record
   outcomes.py     records that follow from their offers; results no larger than the sets
 """

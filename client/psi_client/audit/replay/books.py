@@ -10,6 +10,7 @@ from psi_client.audit.replay.commitments import Commitments
 from psi_client.audit.replay.counters import Counters
 from psi_client.audit.replay.epoch_keys import EpochKeys
 from psi_client.audit.replay.outcomes import Following, Results
+from psi_client.audit.replay.proven_chunks import ProvenChunks
 from psi_client.audit.replay.terms import Terms
 from psi_client.audit.replay.uniqueness import Uniqueness
 from psi_client.audit.texts import Opened
@@ -24,6 +25,7 @@ class Books:
         self._terms = Terms(own_lab)
         self._results = Results()
         self._keys = EpochKeys()
+        self._chunks = ProvenChunks()
         # The barrier notes pre-records in the case, the terms ask whether one was noted: so they come first.
         self._topics: dict[str, Topic] = {
             "terms": self._terms,
@@ -32,6 +34,7 @@ class Books:
             "chain": Chain(),
             "commitments": Commitments(own_lab),
             "keys": self._keys,
+            "chunks": self._chunks,
             "barrier": Barrier(),
             "following": Following(),
             "results": self._results,
@@ -55,7 +58,8 @@ class Books:
             cited=tuple(sorted(self._terms.cited)),
             counted=self._results.counted,
             sealed=self._results.sealed,
-            left_out=self._cases.left_out,
+            left_out=self._cases.left_out + self._chunks.left_out,
             keys_shown=self._keys.shown,
             keys_unchecked=self._keys.unchecked,
+            proven_lanes=tuple(self._chunks.lanes),
         )
