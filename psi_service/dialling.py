@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 from psi_client.initiator_stream import InitiatorStream
 from psi_client.peer_client import PeerClient
-from psi_core.wire.peers_pb2 import SettleReply
+from psi_core.wire.peers_pb2 import ReadLogReply, SettleReply
 from psi_service.peers.delivery import Delivery
 from psi_service.peers.open_calls import OpenCalls
 
@@ -28,6 +28,10 @@ class PeerConnection:
     async def settle(self, session_id: str, *, record: bytes = b"", abort: bytes = b"") -> SettleReply:
         """Exchange what both sides hold of a session; see PeerClient.settle."""
         return await self._client.settle(session_id, record=record, abort=abort)
+
+    async def read_log(self, *, entries_from: int) -> ReadLogReply:
+        """Entries of the pair in the peer's log, from a position on; see PeerClient.read_log."""
+        return await self._client.read_log(entries_from=entries_from)
 
     async def close(self) -> None:
         """End the connection."""

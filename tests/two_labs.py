@@ -21,11 +21,12 @@ from psi_core.identity.card import Card
 from psi_core.identity.node_keys import NodeKeys
 from psi_core.kinds.fingerprint import fingerprint, key_id
 from psi_core.log.entry import Entry, EntryKind
-from psi_core.wire.peers_pb2 import SettleReply, SettleRequest
+from psi_core.wire.peers_pb2 import ReadLogReply, ReadLogRequest, SettleReply, SettleRequest
 from psi_core.wire.session_pb2 import SessionFrame
 from psi_service.clock import instant
 from psi_service.consortium.service import ConsortiumKey
 from psi_service.log.node_log import NodeLog
+from psi_service.log.peer_view import PeerView
 from psi_service.sessions.books import Desk
 from psi_service.sessions.epoch_keys import EpochKeys
 from psi_service.sessions.freezer import Freezer
@@ -357,6 +358,13 @@ class QueueConnection:
             raise PeerUnreachable("down", fault="no_route")
         request = SettleRequest(lab=self.own.name, session_id=session_id, record=record, abort=abort)
         return await self.peer.sessions.answer_settle(self.own.name, request)
+
+    async def read_log(self, *, entries_from: int) -> ReadLogReply:
+        if self.peer.down:
+            raise PeerUnreachable("down", fault="no_route")
+        view = PeerView(self.peer.store, self.peer.log)
+        request = ReadLogRequest(lab=self.own.name, entries_from=entries_from)
+        return await view.read(self.own.name, request)
 
     async def close(self) -> None:
         if self.answering:

@@ -117,7 +117,8 @@ class Refuse(SignedText):
     """A signed no, by either side: the rule as a code and in words.
 
     For rule `counter`, `highest_offer` is the initiator's own signed Offer with the highest counter that the
-    responder had before, or "none": the initiator verifies its own signature on it.
+    responder had before, or "none": the initiator verifies its own signature on it. For rule `previous`,
+    `last_record` is the pair's last record with both signatures as the responder holds it, or left out.
     """
 
     TYPE: ClassVar[str] = "psi-refuse/v1"
@@ -128,6 +129,7 @@ class Refuse(SignedText):
     rule: Slug
     words: str = Field(min_length=1, max_length=600)
     highest_offer: str | None = Field(default=None, max_length=MAX_OFFER)
+    last_record: str | None = Field(default=None, max_length=MAX_OFFER)
 
 
 class Abort(SignedText):

@@ -19,7 +19,6 @@ from psi_core.log.entry import EntryKind
 from psi_core.log.note import Note
 from psi_core.session.closing import Chunks, PreRecord, Record
 from psi_core.session.opening import Abort, Offer
-from psi_service.bundles import keeping as bundles
 from psi_service.matches.publish import publish
 from psi_service.sessions import generations
 from psi_service.sessions.books import Desk, update_session
@@ -108,37 +107,50 @@ class ClosingBooks:
         Raises Conflict when the session has ended already.
         """
 
-        def work(db: sqlite_utils.Database) -> bytes:
-            _check_unfinished(db, offer.session_id)
-            (pre_recorded,) = db.execute(
-                "SELECT pre_recorded FROM sessions WHERE session_id = ?", (offer.session_id,)
-            ).fetchone()
-            late = pre_recorded is not None
-            note = Abort(
-                session_id=offer.session_id,
-                offer=offer.hash().hex(),
-                by=self._desk.lab,
-                late=late,
-                code=code,
-                words=_one_line(words),
-            ).signed(self._desk.signer)
-            also = {"peer_note": peer_note.decode()} if peer_note else {}
-            self._desk.log_note(db, EntryKind.ABORT, note, self._peer(offer), **also)
-            self._drop(db, offer.session_id)
-            generations.dropped(self._desk.store, db, offer.session_id, doubtful=code in _DOUBTFUL)
-            bundles.dropped(self._desk.store, db, offer.session_id)
-            update_session(
-                db,
-                offer.session_id,
-                state="aborted",
-                abort=note,
-                late=int(late),
-                reason=words,
-                finished=self._desk.now(),
-            )
-            return note
+        return await self._desk.store.transaction(
+            lambda db: self.abort_in(db, offer, code, words, peer_note=peer_note)
+        )
 
-        return await self._desk.store.transaction(work)
+    def abort_in(
+        self,
+        db: sqlite_utils.Database,
+        offer: Offer,
+        code: str,
+        words: str,
+        *,
+        peer_note: bytes = b"",
+        recovered: bool = False,
+    ) -> bytes:
+        """`abort` inside a transaction; `recovered` marks the entry of a session that was forgotten."""
+        _check_unfinished(db, offer.session_id)
+        (pre_recorded,) = db.execute(
+            "SELECT pre_recorded FROM sessions WHERE session_id = ?", (offer.session_id,)
+        ).fetchone()
+        late = pre_recorded is not None
+        note = Abort(
+            session_id=offer.session_id,
+            offer=offer.hash().hex(),
+            by=self._desk.lab,
+            late=late,
+            code=code,
+            words=_one_line(words),
+        ).signed(self._desk.signer)
+        also: dict[str, object] = {"peer_note": peer_note.decode()} if peer_note else {}
+        if recovered:
+            also["recovered"] = True
+        self._desk.log_note(db, EntryKind.ABORT, note, self._peer(offer), **also)
+        self._drop(db, offer.session_id)
+        generations.dropped(self._desk.store, db, offer.session_id, doubtful=code in _DOUBTFUL)
+        update_session(
+            db,
+            offer.session_id,
+            state="aborted",
+            abort=note,
+            late=int(late),
+            reason=words,
+            finished=self._desk.now(),
+        )
+        return note
 
     def _peer(self, offer: Offer) -> str:
         return offer.responder if offer.initiator == self._desk.lab else offer.initiator

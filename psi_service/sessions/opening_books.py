@@ -22,7 +22,7 @@ from psi_service.sessions.books import Desk, insert_session, session_known, upda
 from psi_service.sessions.epoch_keys import Cost, EpochKeys, LaneKeys
 from psi_service.sessions.freezing import Frozen, enter
 from psi_service.sessions.increments import Step
-from psi_service.sessions.usage import NO_TERMS, OwnTerms, counters, spend_counter, usage
+from psi_service.sessions.usage import NO_TERMS, OwnTerms, counters, last_record, spend_counter, usage
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,8 @@ class OpeningBooks:
             expected = next_counter(known.highest)
             told = refusal if offer.counter == expected else out_of_turn(None, offer.counter, expected)
             highest = (known.offer.decode() or NO_OFFER) if told.rule == "counter" else None
-            signed = self._refuse_text(offer, told, highest)
+            last = last_record(db, offer) if told.rule == "previous" else None
+            signed = self._refuse_text(offer, told, highest, last)
             self._desk.log_note(db, EntryKind.OFFER, note, offer.initiator)
             self._decision(db, offer, signed, offer.initiator, accepted=False)
             if told.rule == "counter":
@@ -185,7 +186,9 @@ class OpeningBooks:
         if session_known(db, offer.session_id):
             raise Refused("session_id", "this session id was used before; draw a new one", by=self._desk.lab)
 
-    def _refuse_text(self, offer: Offer, refusal: Refused, highest: str | None) -> bytes:
+    def _refuse_text(
+        self, offer: Offer, refusal: Refused, highest: str | None, last: str | None = None
+    ) -> bytes:
         return Refuse(
             session_id=offer.session_id,
             offer=offer.hash().hex(),
@@ -193,6 +196,7 @@ class OpeningBooks:
             rule=refusal.rule,
             words=refusal.words[:600],
             highest_offer=highest,
+            last_record=last,
         ).signed(self._desk.signer)
 
     def _freeze(self, db: sqlite_utils.Database, offer: Offer, peer: str, case: Case) -> None:

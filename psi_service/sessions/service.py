@@ -11,12 +11,14 @@ import structlog
 
 from psi_core.agreement.agreement import Agreement
 from psi_core.engines.choice import AUTO, choose
-from psi_core.errors import Conflict, InputError, NotFound, PsiError
+from psi_core.errors import Conflict, InputError, NotFound, PsiError, Refused
 from psi_core.identity.card import Card
 from psi_core.session.opening import Direction, Reveal
 from psi_core.wire.peers_pb2 import SettleReply, SettleRequest
 from psi_service.sessions import views
+from psi_service.sessions.adopting import Adopted
 from psi_service.sessions.books import Desk
+from psi_service.sessions.catching_up import CatchingUp
 from psi_service.sessions.conversation import Conversation
 from psi_service.sessions.ending import Ending
 from psi_service.sessions.freezer import Freezer
@@ -47,6 +49,7 @@ class SessionService:
         self._initiator = Initiator(desk, around, freezer)
         self._settling = Settling(desk, around)
         self._ending = Ending(desk)
+        self._catching_up = CatchingUp(desk)
         self._dialling: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._watch = watch
 
@@ -129,7 +132,13 @@ class SessionService:
         """A pinned peer asks what we hold of a session. Raises Conflict while that session still runs here."""
         if self._running.is_running(request.session_id):
             raise Conflict("this session is still running here; ask again when it has ended")
-        return await self._settling.answer(request, self._around.card_of(lab))
+        peer = self._around.card_of(lab)
+        reply = await self._settling.answer(request, peer)
+        if reply.unknown and request.record and self._catching_up.signed_here(peer, request.record):
+            # We signed a record of it and have forgotten it: the peer's log has this session, and maybe others.
+            await self._catch_up(lab)
+            reply = await self._settling.answer(request, peer)
+        return reply
 
     async def settle_all(self, labs: Sequence[str]) -> None:
         """At start: abort what can never be completed, then ask every peer. One that is away is asked later."""
@@ -178,12 +187,15 @@ class SessionService:
             conversation = Conversation(
                 stream, idle_seconds=self._around.limits.idle_seconds, peer=peer.document_verifier
             )
-            await self._ending.guarded(
-                plan.session_id,
-                conversation,
-                self._initiator.run(plan, peer, conversation, progress),
-                seconds=self._around.limits.session_seconds,
-            )
+            try:
+                await self._ending.guarded(
+                    plan.session_id,
+                    conversation,
+                    self._initiator.run(plan, peer, conversation, progress),
+                    seconds=self._around.limits.session_seconds,
+                )
+            except Refused as refusal:
+                raise await self._explained(refusal, peer) from refusal
             await stream.close()
         finally:
             await connection.close()
@@ -193,3 +205,29 @@ class SessionService:
             if not self._running.is_running(session_id):
                 state = await self._settling.settle(session_id, peer, connection)
                 log.info("session settled", session=session_id, peer=peer.lab, state=state)
+
+    async def _explained(self, refusal: Refused, peer: Card) -> Refused:
+        """The same refusal; when it proves that we have forgotten sessions, these are taken back first."""
+        if refusal.by != peer.lab or not await self._catching_up.proves_forgetting(refusal.note, peer):
+            return refusal
+        try:
+            found = await self._catch_up(peer.lab)
+        except PsiError as fault:
+            words = f"sessions of ours were not taken back from {peer.lab}'s log: {fault.message}"
+            log.warning("sessions forgotten here", peer=peer.lab, code=fault.code, reason=fault.message)
+        else:
+            words = (
+                f"{len(found.sessions)} sessions that this node had forgotten were taken back from its log"
+            )
+        return Refused(
+            refusal.rule, f"{refusal.words} {words}. Start it again.", by=refusal.by, note=refusal.note
+        )
+
+    async def _catch_up(self, lab: str) -> Adopted:
+        connection = await self._around.dial(lab)
+        try:
+            found = await self._catching_up.catch_up(self._around.card_of(lab), connection)
+        finally:
+            await connection.close()
+        log.warning("sessions taken back from a peer's log", peer=lab, sessions=len(found.sessions))
+        return found

@@ -10,7 +10,7 @@ from psi_client.session_stream import SessionStream
 from psi_core.agreement.agreement import Agreement
 from psi_core.engines.interface import Engine, Worker
 from psi_core.identity.card import Card
-from psi_core.wire.peers_pb2 import SettleReply
+from psi_core.wire.peers_pb2 import ReadLogReply, SettleReply
 from psi_service.consortium.service import ConsortiumKey
 from psi_service.sessions.epoch_keys import EpochKeys
 
@@ -24,6 +24,10 @@ class Dialled(Protocol):
 
     async def settle(self, session_id: str, *, record: bytes = b"", abort: bytes = b"") -> SettleReply:
         """Exchange what both sides hold of a session."""
+        ...
+
+    async def read_log(self, *, entries_from: int) -> ReadLogReply:
+        """Entries of the pair in the peer's log, from a position on."""
         ...
 
     async def close(self) -> None:

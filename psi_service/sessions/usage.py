@@ -9,7 +9,7 @@ import sqlite_utils
 from psi_core.agreement.policy import Usage
 from psi_core.identity.instant import moment
 from psi_core.session.counter import ZEROS
-from psi_core.session.opening import PROTOCOL, Offer
+from psi_core.session.opening import MAX_OFFER, PROTOCOL, Offer
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,16 @@ def spend_counter(db: sqlite_utils.Database, offer: Offer, note: bytes) -> None:
         " WHERE excluded.highest > counters.highest",
         (offer.initiator, offer.responder, offer.counter, note, ZEROS),
     )
+
+
+def last_record(db: sqlite_utils.Database, offer: Offer) -> str | None:
+    """The last record of the Offer's ordered pair with both signatures; None without one, or too long for a Refuse."""
+    row = db.execute(
+        "SELECT record FROM sessions WHERE initiator = ? AND responder = ? AND state IN ('complete', 'fault')"
+        " ORDER BY counter DESC LIMIT 1",
+        (offer.initiator, offer.responder),
+    ).fetchone()
+    return row[0].decode() if row and row[0] and len(row[0]) <= MAX_OFFER else None
 
 
 def spent(db: sqlite_utils.Database, agreement: bytes, period: int) -> dict[tuple[str, str], int]:

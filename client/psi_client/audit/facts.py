@@ -109,6 +109,7 @@ class Replayed:
     `sessions` were accepted by this lab, under the agreements in entries `cited`; `counted` records state counts,
     `sealed` ones commitments; `left_out` sessions were too many open at once. `keys_shown` lanes of `oprf` show a
     key, of which `keys_unchecked` could not be checked without the native core; `proven_lanes` are those in records.
+    `recovered` texts were logged anew after this lab had lost them, so their places and times say nothing.
     """
 
     faults: Mapping[str, Faults]
@@ -120,6 +121,7 @@ class Replayed:
     keys_shown: int = 0
     keys_unchecked: int = 0
     proven_lanes: tuple[RecordedLane, ...] = ()
+    recovered: int = 0
 
 
 NOTHING_REPLAYED = Replayed({}, 0, (), 0, 0, 0)

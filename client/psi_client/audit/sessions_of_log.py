@@ -10,6 +10,9 @@ from psi_client.audit.finding import Finding
 from psi_client.audit.one_log import all_broken, entries_unmodified, no_checkpoint
 from psi_client.audit.report import Place, State
 
+_BY_PLACE = frozenset({"counters", "chain", "pace", "commitments", "barrier"})
+"""Topics that need every text to stand where it was logged first."""
+
 
 def texts_signed(facts: LogFacts) -> Finding:
     """Every offer, answer, pre-record, abort, agreement and revocation is signed by the lab that it is of."""
@@ -122,10 +125,19 @@ def replayed(facts: LogFacts, topic: str, words: str) -> Finding:
     faults = facts.replayed.faults.get(topic)
     if faults and faults.count:
         return all_broken(facts, faults)
+    why = _unproven(facts, topic)
+    return Finding(State.NOT_PROVABLE, why) if why else Finding(State.PROVEN, words)
+
+
+def _unproven(facts: LogFacts, topic: str) -> str:
+    """Why nothing is proven on a topic without a fault; empty when it is."""
     if entries_unmodified(facts).state is not State.PROVEN or facts.malformed.count:
-        return Finding(State.NOT_PROVABLE, "the entries are not proven")
+        return "the entries are not proven"
     if texts_signed(facts).state is not State.PROVEN or records_signed(facts).state is not State.PROVEN:
-        return Finding(State.NOT_PROVABLE, "the signatures of the texts in the log are not proven")
+        return "the signatures of the texts in the log are not proven"
+    if facts.replayed.recovered and topic in _BY_PLACE:
+        recovered = facts.replayed.recovered
+        return f"{recovered:,} texts were lost by this lab and logged anew, out of their places"
     if facts.replayed.left_out:
-        return Finding(State.NOT_PROVABLE, "too many sessions are open at once to be followed")
-    return Finding(State.PROVEN, words)
+        return "too many sessions are open at once to be followed"
+    return ""

@@ -22,6 +22,7 @@ class Books:
 
     def __init__(self, own_lab: str) -> None:
         self._cases = Cases()
+        self._recovered = 0
         self._terms = Terms(own_lab)
         self._results = Results()
         self._keys = EpochKeys()
@@ -43,6 +44,7 @@ class Books:
     def take(self, entry: Entry, opened: Opened | None, position: int) -> None:
         """Take the next entry with its main text, if it has one."""
         step = self._cases.step(entry, opened, position)
+        self._recovered += step.recovered
         for topic in self._topics.values():
             topic.take(step)
         self._cases.leave(step)
@@ -59,6 +61,7 @@ class Books:
             counted=self._results.counted,
             sealed=self._results.sealed,
             left_out=self._cases.left_out + self._chunks.left_out,
+            recovered=self._recovered,
             keys_shown=self._keys.shown,
             keys_unchecked=self._keys.unchecked,
             proven_lanes=tuple(self._chunks.lanes),

@@ -54,6 +54,11 @@ class Step:
     case: Case | None
 
     @property
+    def recovered(self) -> bool:
+        """Whether this lab had lost the text and logged it anew, later and out of its place."""
+        return self.body.get("recovered") is True
+
+    @property
     def accepted(self) -> Accept | None:
         """The Accept that this lab acts on, if that is what the entry holds."""
         text = self.opened.text if self.opened else None

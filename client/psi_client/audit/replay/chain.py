@@ -30,6 +30,10 @@ class Chain:
         pair = (case.offer.initiator, case.offer.responder)
         if step.kind is EntryKind.OFFER:
             case.previous = self._last.get(pair, ZEROS)
+        elif step.recovered:
+            self._last[pair] = (
+                step.opened.hash if step.complete and step.opened else self._last.get(pair, ZEROS)
+            )
         elif step.accepted and not hmac.compare_digest(bytes.fromhex(case.offer.previous), case.previous):
             words = f"the offer in entry {case.offered_at} does not continue from the record before it"
             self.faults.add(words, case.offered_at)

@@ -17,7 +17,7 @@ class Commitments:
     def take(self, step: Step) -> None:
         """Look at acceptances."""
         accept, case = step.accepted, step.case
-        if accept is None or case is None or case.offer is None:
+        if accept is None or case is None or case.offer is None or step.recovered:
             return
         own: Offer | Accept = case.offer if case.offer.initiator == self._own_lab else accept
         before = case.offered_at if own is case.offer else step.position

@@ -45,10 +45,10 @@ class Counters:
             self._highest = {pair: most for pair, most in self._highest.items() if renewed not in pair}
         text = step.opened.text if step.opened else None
         if step.opened is None:
-            if step.kind is EntryKind.GAP:
+            if step.kind is EntryKind.GAP and not step.recovered:
                 self._gap(step)
         elif step.kind is EntryKind.OFFER and isinstance(text, Offer):
-            self._offer(text, step.opened.hash.hex(), step.position)
+            self._offer(text, step.opened.hash.hex(), step.position, recovered=step.recovered)
         elif isinstance(text, Refuse) and text.rule == "counter":
             self._forget_oldest()
             self._refuses[step.opened.hash.hex()] = (text.offer, _proven(text))
@@ -59,10 +59,10 @@ class Counters:
             words = f"counter {jump.got} came where {jump.expected} was due, and no gap entry accounts for it"
             self.faults.add(f"entry {jump.position}: {words}", jump.position)
 
-    def _offer(self, offer: Offer, name: str, position: int) -> None:
+    def _offer(self, offer: Offer, name: str, position: int, *, recovered: bool) -> None:
         pair = (offer.initiator, offer.responder)
         highest = self._highest.get(pair, 0)
-        if offer.counter != highest + 1:
+        if offer.counter != highest + 1 and not recovered:
             self._jumps[name] = _Jump(position, highest + 1, offer.counter)
         self._forget_oldest()
         self._pairs[name] = pair

@@ -65,7 +65,7 @@ class Terms:
             return
         elif accept := step.accepted:
             self._accepted(step, step.case.offer, accept)
-        elif step.kind is EntryKind.PRE_RECORD and not step.case.pre_records:
+        elif step.kind is EntryKind.PRE_RECORD and not step.case.pre_records and not step.recovered:
             pair, at = _pair(step.case.offer), moment(step.time)
             self._last_pre_record[pair] = max(at, self._last_pre_record.get(pair, at))
         elif isinstance(text, Abort) and text.late:
@@ -94,7 +94,7 @@ class Terms:
 
     def _ask(self, step: Step, offer: Offer, question: Question, account: _Account) -> None:
         usage = self._usage(offer, account)
-        for code, words in _broken(question, account.agreement, usage, moment(step.time)):
+        for code, words in _broken(question, account.agreement, usage, _when(step, offer, account)):
             faults = self.budgets if code in BUDGETS else self.pace if code in PACE else self.faults
             faults.add(
                 f"entry {step.position} accepts a session against the agreement: {words}", step.position
@@ -143,6 +143,14 @@ class Terms:
 
 def _pair(offer: Offer) -> tuple[str, str]:
     return offer.initiator, offer.responder
+
+
+def _when(step: Step, offer: Offer, account: _Account) -> datetime:
+    """When it was accepted. An entry that was logged anew came later than its session, which ran in its period."""
+    if not step.recovered:
+        return moment(step.time)
+    ends = min(account.agreement.period_ends(offer.period), moment(account.agreement.valid_until))
+    return ends - timedelta(seconds=1)
 
 
 def _broken(
