@@ -5,17 +5,30 @@ Packed rows are their bytes side by side and, for each, the u32 (little-endian) 
 
 from typing import final
 
+_ReadOnly = bytes | memoryview
+"""Read without a copy; what lies behind a view must not change during the call."""
+
 def fingerprints(key: bytes, kind: str, values: bytes, ends: bytes) -> bytes:
     """HMAC-SHA-256 fingerprints, 32 bytes each, of packed canonical values of one kind."""
 
-def items(domain: bytes, fingerprints: bytes) -> bytes:
-    """Items of one lane, 32 bytes each, from packed fingerprints."""
+def items(domain: bytes, fingerprints: _ReadOnly, canaries: bytes) -> bytes:
+    """Items of one lane, 32 bytes each: of its packed fingerprints, then of its canaries."""
 
 def sort_unique(elements: bytes) -> bytes:
     """Packed 32-byte elements in ascending order, each once."""
 
-def commit(members: bytes) -> tuple[bytes, bytes]:
-    """Order by leaf hash (u32 little-endian each) of packed members (32-byte element, 16-byte salt), and the root."""
+def commit(elements: _ReadOnly, salts: _ReadOnly) -> tuple[bytes, bytes]:
+    """Order by leaf hash (u32 little-endian each) of packed elements (32 bytes) and salts (16 bytes), and the root."""
+
+def group(pairs: _ReadOnly) -> list[bytes]:
+    """Of packed pairs (element of 32 bytes, u64 big-endian): distinct ascending elements, where the numbers of each
+    end (u32 little-endian), and those numbers (8 bytes each, ascending for each element)."""
+
+def find(sought: _ReadOnly, held: _ReadOnly) -> bytes:
+    """For each element sought (32 bytes) its place among those held, which ascend: u32 little-endian, or 2^32 - 1."""
+
+def gather(rows: _ReadOnly, width: int, places: _ReadOnly) -> bytes:
+    """The rows of `width` bytes at these places (u32 little-endian), zeros for 2^32 - 1. ValueError past the end."""
 
 def leaf_hashes(data: bytes, ends: bytes) -> bytes:
     """RFC 6962 leaf hashes of packed rows, 32 bytes each."""
@@ -101,7 +114,7 @@ def oprf_change(list: bytes, removed: bytes, added: bytes, each: int) -> bytes:
 class VoleReceiver:
     """The receiver of one VOLE-PSI run: frames in, frames out. ValueError, always the same, ends it for good."""
 
-    def __new__(cls, context: bytes, items: bytes, peer_size: int, semi_honest: bool) -> VoleReceiver:
+    def __new__(cls, context: bytes, items: _ReadOnly, peer_size: int, semi_honest: bool) -> VoleReceiver:
         """`context`: 32 bytes that no other run has. `items`: packed, 32 bytes each; the first 16 are used."""
 
     def receive(self, frame: bytes) -> list[bytes]:
@@ -121,7 +134,7 @@ class VoleReceiver:
 class VoleSender:
     """The sender of one VOLE-PSI run: frames in, frames out. ValueError, always the same, ends it for good."""
 
-    def __new__(cls, context: bytes, items: bytes, peer_size: int, semi_honest: bool) -> VoleSender:
+    def __new__(cls, context: bytes, items: _ReadOnly, peer_size: int, semi_honest: bool) -> VoleSender:
         """`context`: 32 bytes that no other run has. `items`: packed, 32 bytes each; the first 16 are used."""
 
     def start(self) -> list[bytes]:

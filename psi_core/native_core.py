@@ -21,7 +21,7 @@ try:
 except ImportError:
     native = None  # type: ignore[assignment] # the Python forms do the work
 
-__all__ = ["HASH", "available", "cut", "native", "packed", "positions"]
+__all__ = ["HASH", "available", "cut", "little_endian", "native", "numbers", "packed", "positions"]
 
 HASH = 32
 """Bytes of a hash, fingerprint or item."""
@@ -48,9 +48,23 @@ def cut(data: bytes, size: int = HASH) -> list[bytes]:
     return [data[at : at + size] for at in range(0, len(data), size)]
 
 
-def positions(data: bytes) -> list[int]:
-    """u32 (little-endian) side by side, as numbers: how positions come out."""
+def numbers(data: bytes) -> array[int]:
+    """u32 (little-endian) side by side, as an array: how places come out."""
     found = array("I", data)
     if sys.byteorder == "big":
         found.byteswap()
-    return found.tolist()
+    return found
+
+
+def positions(data: bytes) -> list[int]:
+    """The same as a list, for few of them."""
+    return numbers(data).tolist()
+
+
+def little_endian(numbers: memoryview) -> memoryview:
+    """u32 of this machine's byte order, side by side, as they go in."""
+    if sys.byteorder == "little":
+        return numbers.toreadonly()
+    swapped = array("I", numbers.tobytes())
+    swapped.byteswap()
+    return memoryview(swapped.tobytes())

@@ -16,6 +16,10 @@ pub enum Fault {
     Ends { row: usize },
     /// More elements than positions of 32 bits can name.
     TooMany { got: usize },
+    /// A buffer that somebody could write to while it is read, or one in several pieces.
+    Writable,
+    /// A place names a row that is not there.
+    Place,
 }
 
 impl std::fmt::Display for Fault {
@@ -30,6 +34,8 @@ impl std::fmt::Display for Fault {
             }
             Self::Ends { row } => write!(f, "the ends of packed rows are wrong at row {row}"),
             Self::TooMany { got } => write!(f, "{got} elements are more than one call takes"),
+            Self::Writable => f.write_str("a buffer must be read-only and in one piece"),
+            Self::Place => f.write_str("a place is past the last row"),
         }
     }
 }

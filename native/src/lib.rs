@@ -2,6 +2,7 @@
 //!
 //! Everything here has a readable reference in psi_core, and tests hold both equal. This file is glue alone.
 
+mod buffer;
 mod error;
 mod fingerprint;
 pub mod oprf;
@@ -11,11 +12,12 @@ mod signature;
 mod tree;
 pub mod vole;
 
+use pyo3::buffer::PyBuffer;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use error::Fault;
-use packed::{Hash, Rows, elements};
+use packed::{Hash, Rows, elements, numbers};
 
 /// New bytes of `count` hashes, filled by `fill` without the GIL.
 fn hashes<'py>(
@@ -61,11 +63,21 @@ mod psi_native {
         hashes(py, rows.len(), |out| fingerprint::fingerprints(key, kind.as_bytes(), &rows, out))
     }
 
-    /// Items (32 bytes each) of one lane's fingerprints.
+    /// Items (32 bytes each) of one lane: those of its fingerprints, then those of its canaries.
     #[pyfunction]
-    fn items<'py>(py: Python<'py>, domain: &[u8], fingerprints: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
-        let given = elements::<32>("fingerprints", fingerprints)?;
-        hashes(py, given.len(), |out| fingerprint::items(domain, given, out))
+    fn items<'py>(
+        py: Python<'py>,
+        domain: &[u8],
+        fingerprints: PyBuffer<u8>,
+        canaries: &[u8],
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let given = elements::<32>("fingerprints", buffer::bytes(&fingerprints)?)?;
+        let canaries = elements::<32>("canaries", canaries)?;
+        hashes(py, given.len() + canaries.len(), |out| {
+            let (first, last) = out.split_at_mut(given.len());
+            fingerprint::items(domain, given, first);
+            fingerprint::items(domain, canaries, last);
+        })
     }
 
     /// The 32-byte elements in ascending order, each once.
@@ -76,13 +88,53 @@ mod psi_native {
         Ok(PyBytes::new(py, sorted.as_flattened()))
     }
 
-    /// Order of members (element of 32 bytes, salt of 16) by leaf hash as u32 little-endian, and the root.
+    /// Order of members (elements of 32 bytes, salts of 16) by leaf hash as u32 little-endian, and the root.
     #[pyfunction]
-    fn commit<'py>(py: Python<'py>, members: &[u8]) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
-        let given = elements::<48>("members", members)?;
-        let (order, root) = py.detach(|| set::commit(given))?;
-        let order: Vec<[u8; 4]> = order.into_iter().map(u32::to_le_bytes).collect();
-        Ok((PyBytes::new(py, order.as_flattened()), PyBytes::new(py, &root)))
+    fn commit<'py>(
+        py: Python<'py>,
+        elements: PyBuffer<u8>,
+        salts: PyBuffer<u8>,
+    ) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
+        let members = packed::elements::<32>("elements", buffer::bytes(&elements)?)?;
+        let salts = packed::elements::<16>("salts", buffer::bytes(&salts)?)?;
+        same_count("elements", members.len(), "salts", salts.len())?;
+        let (order, root) = py.detach(|| set::commit(members, salts))?;
+        Ok((numbers(py, order), PyBytes::new(py, &root)))
+    }
+
+    /// Distinct elements, where the actors of each end (u32 little-endian), and actors, of pairs (element of 32 bytes, u64).
+    #[pyfunction]
+    fn group<'py>(py: Python<'py>, pairs: PyBuffer<u8>) -> PyResult<[Bound<'py, PyBytes>; 3]> {
+        let given = elements::<40>("pairs", buffer::bytes(&pairs)?)?;
+        let found = py.detach(|| set::group(given))?;
+        let actors = PyBytes::new(py, found.actors.as_flattened());
+        Ok([PyBytes::new(py, found.elements.as_flattened()), numbers(py, found.ends), actors])
+    }
+
+    /// For each element sought its place (u32 little-endian) among those held, which ascend; 2^32 - 1 for nowhere.
+    #[pyfunction]
+    fn find<'py>(py: Python<'py>, sought: PyBuffer<u8>, held: PyBuffer<u8>) -> PyResult<Bound<'py, PyBytes>> {
+        let sought = elements::<32>("elements", buffer::bytes(&sought)?)?;
+        let held = elements::<32>("elements", buffer::bytes(&held)?)?;
+        u32::try_from(held.len()).map_err(|_| Fault::TooMany { got: held.len() })?;
+        Ok(numbers(py, py.detach(|| set::find(sought, held))))
+    }
+
+    /// The rows of `width` bytes at these places (u32), side by side; zeros for nowhere.
+    #[pyfunction]
+    fn gather<'py>(
+        py: Python<'py>,
+        rows: PyBuffer<u8>,
+        width: usize,
+        places: PyBuffer<u8>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let (rows, places) = (buffer::bytes(&rows)?, elements::<4>("places", buffer::bytes(&places)?)?);
+        PyBytes::new_with(py, places.len() * width, |out| {
+            if width == 0 || py.detach(|| set::gather(rows, width, places, out)) {
+                return Ok(());
+            }
+            Err(Fault::Place.into())
+        })
     }
 
     /// RFC 6962 leaf hashes of packed rows.
@@ -121,8 +173,6 @@ mod psi_native {
         let (keys, signatures) = (elements::<32>("keys", keys)?, elements::<64>("signatures", signatures)?);
         same_count("keys", keys.len(), "messages", rows.len())?;
         same_count("signatures", signatures.len(), "messages", rows.len())?;
-        let wrong = py.detach(|| signature::wrong(keys, &rows, signatures));
-        let positions: Vec<[u8; 4]> = wrong.into_iter().map(u32::to_le_bytes).collect();
-        Ok(PyBytes::new(py, positions.as_flattened()))
+        Ok(numbers(py, py.detach(|| signature::wrong(keys, &rows, signatures))))
     }
 }

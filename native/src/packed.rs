@@ -1,5 +1,8 @@
 //! Packed buffers: elements of one length side by side, or rows of any length with their ends.
 
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
 use crate::error::Fault;
 
 /// Hashes, fingerprints, items: 32 bytes.
@@ -9,6 +12,12 @@ pub type Hash = [u8; 32];
 pub fn elements<'a, const N: usize>(what: &'static str, data: &'a [u8]) -> Result<&'a [[u8; N]], Fault> {
     let (whole, rest) = data.as_chunks::<N>();
     if rest.is_empty() { Ok(whole) } else { Err(Fault::NotWhole { what, got: data.len(), element: N }) }
+}
+
+/// Numbers for Python: u32 little-endian side by side.
+pub fn numbers(py: Python<'_>, numbers: Vec<u32>) -> Bound<'_, PyBytes> {
+    let bytes: Vec<[u8; 4]> = numbers.into_iter().map(u32::to_le_bytes).collect();
+    PyBytes::new(py, bytes.as_flattened())
 }
 
 /// Rows of any length: their bytes side by side, and for each row the u32 (little-endian) at which it ends.

@@ -7,9 +7,6 @@ use crate::error::Fault;
 use crate::packed::Hash;
 use crate::tree;
 
-/// An element and its 16-byte salt.
-pub type Member = [u8; 48];
-
 /// The elements in ascending order, each once.
 pub fn sort_unique(elements: &[Hash]) -> Vec<Hash> {
     let mut sorted = elements.to_vec();
@@ -18,19 +15,80 @@ pub fn sort_unique(elements: &[Hash]) -> Vec<Hash> {
     sorted
 }
 
+/// Leaves of one task of `commit`: a power of two, so that each is a complete subtree.
+const SUBTREE: usize = 1 << 12;
+
 /// The order of members by leaf hash, and the root over those leaves: leaf = SHA-256(0x00 || salt || element).
-pub fn commit(members: &[Member]) -> Result<(Vec<u32>, Hash), Fault> {
-    let count = u32::try_from(members.len()).map_err(|_| Fault::TooMany { got: members.len() })?;
-    let mut leaves: Vec<(Hash, u32)> = members
+pub fn commit(elements: &[Hash], salts: &[[u8; 16]]) -> Result<(Vec<u32>, Hash), Fault> {
+    let count = u32::try_from(elements.len()).map_err(|_| Fault::TooMany { got: elements.len() })?;
+    let mut leaves: Vec<(Hash, u32)> = elements
         .par_iter()
+        .zip(salts)
         .zip(0..count)
-        .map(|(member, index)| {
-            let (element, salt) = member.split_at(size_of::<Hash>());
+        .map(|((element, salt), index)| {
             let leaf = Sha256::new_with_prefix([tree::LEAF]).chain_update(salt).chain_update(element);
             (leaf.finalize().into(), index)
         })
         .collect();
     leaves.par_sort_unstable();
-    let hashes: Vec<Hash> = leaves.iter().map(|(leaf, _)| *leaf).collect();
-    Ok((leaves.into_iter().map(|(_, index)| index).collect(), tree::root(&hashes)))
+    let subtrees: Vec<Hash> = leaves
+        .par_chunks(SUBTREE)
+        .map(|part| tree::root(&part.iter().map(|(leaf, _)| *leaf).collect::<Vec<Hash>>()))
+        .collect();
+    Ok((leaves.into_iter().map(|(_, index)| index).collect(), tree::root(&subtrees)))
+}
+
+/// An element and the actor that it stands for, u64 big-endian.
+pub type Pair = [u8; 40];
+
+/// Elements with the actors of each.
+pub struct Owners {
+    /// Distinct, ascending.
+    pub elements: Vec<Hash>,
+    /// For each element, where its actors end in `actors`.
+    pub ends: Vec<u32>,
+    /// Those of the first element, ascending, then those of the next.
+    pub actors: Vec<[u8; 8]>,
+}
+
+/// Group pairs, of which there may be several alike, by their element.
+pub fn group(pairs: &[Pair]) -> Result<Owners, Fault> {
+    u32::try_from(pairs.len()).map_err(|_| Fault::TooMany { got: pairs.len() })?;
+    let mut sorted = pairs.to_vec();
+    sorted.par_sort_unstable();
+    sorted.dedup();
+    let mut found = Owners { elements: Vec::new(), ends: Vec::new(), actors: Vec::new() };
+    for pair in &sorted {
+        let (Some(element), Some(actor)) = (pair.first_chunk(), pair.last_chunk()) else { continue };
+        if found.elements.last() != Some(element) {
+            found.elements.push(*element);
+            found.ends.push(found.actors.len() as u32);
+        }
+        found.actors.push(*actor);
+        if let Some(end) = found.ends.last_mut() {
+            *end += 1;
+        }
+    }
+    Ok(found)
+}
+
+/// What stands for "nowhere" among places.
+pub const NOWHERE: u32 = u32::MAX;
+
+/// For each element sought, its place among those held, which ascend.
+pub fn find(sought: &[Hash], held: &[Hash]) -> Vec<u32> {
+    let place = |element| held.binary_search(element).map_or(NOWHERE, |place| place as u32);
+    sought.par_iter().with_min_len(1024).map(place).collect()
+}
+
+/// Copy the rows of `width` bytes at these places into `out`; zeros for `NOWHERE`. False when a place is past the end.
+pub fn gather(rows: &[u8], width: usize, places: &[[u8; 4]], out: &mut [u8]) -> bool {
+    out.par_chunks_mut(width).zip(places).with_min_len(1024).all(|(out, place)| {
+        let place = u32::from_le_bytes(*place);
+        if place == NOWHERE {
+            return true;
+        }
+        let start = place as usize * width;
+        rows.get(start..start + width).map(|row| out.copy_from_slice(row)).is_some()
+    })
 }

@@ -68,10 +68,11 @@ class LaneContext:
 class Outcome:
     """What a receiver learned: how many of its items match and, with reveal `items`, which.
 
-    positions: ascending indexes into `LaneContext.items`; None with reveal `count`.
+    positions: ascending indexes into `LaneContext.items` (an array, where there may be many); None with reveal
+        `count`.
     """
 
-    positions: tuple[int, ...] | None = field(repr=False)
+    positions: Sequence[int] | None = field(repr=False)
     count: int
 
 

@@ -7,6 +7,7 @@ dummies), then 8 shared canaries, then 8 private ones (a pure sender: 8 fresh du
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,9 +15,10 @@ from Crypto.Hash import SHA256
 from Crypto.Protocol.KDF import HKDF
 
 from psi_core import native_core
-from psi_core.errors import CanaryFault, EngineFault
+from psi_core.errors import CanaryFault
 from psi_core.kinds.fields import lengths
 from psi_core.kinds.fingerprint import fingerprint
+from psi_core.session.packed import Packed
 
 SHARED_CANARIES = 8
 PRIVATE_CANARIES = 8
@@ -35,11 +37,12 @@ def item(domain: bytes, fingerprint: bytes) -> bytes:
     return hashlib.sha256(lengths("psi-item/v1", domain, fingerprint)).digest()
 
 
-def items_of(domain: bytes, fingerprints: Sequence[bytes]) -> list[bytes]:
-    """`item` of many fingerprints (32 bytes each), in their order."""
+def items_of(domain: bytes, fingerprints: Sequence[bytes], canaries: Sequence[bytes] = ()) -> Packed:
+    """`item` of many fingerprints and then canaries (32 bytes each), in their order."""
     if native_core.native is None:
-        return [item(domain, each) for each in fingerprints]
-    return native_core.cut(native_core.native.items(domain, b"".join(fingerprints)))
+        return Packed.of(item(domain, each) for each in (*fingerprints, *canaries))
+    packed = Packed.of(fingerprints)
+    return Packed(native_core.native.items(domain, packed.buffer, b"".join(canaries)))
 
 
 def dummy(salt: bytes) -> bytes:
@@ -68,7 +71,14 @@ def shared_canaries(
 class LaneItems:
     """The items of one lane, in snapshot order, and where its canaries stand."""
 
-    items: tuple[bytes, ...]
+    items: Packed
+    places: LanePlaces
+
+
+@dataclass(frozen=True)
+class LanePlaces:
+    """Where things stand in a lane: its elements first, then the canaries."""
+
     elements: int
 
     @property
@@ -87,17 +97,18 @@ def fill(
 ) -> LaneItems:
     """Derive the items of one lane from its snapshot's elements and its canaries (fingerprints, 32 bytes each).
 
-    Raises EngineFault when two items are equal: an engine needs a set.
+    Elements are distinct, as `freeze` has checked; that the canaries are too is as sure as SHA-256.
     """
-    items = tuple(items_of(domain, [*elements, *shared, *private]))
-    if len(set(items)) != len(items):
-        raise EngineFault("two items of a lane are equal; the snapshot is not a set")
-    return LaneItems(items=items, elements=len(elements))
+    return LaneItems(items_of(domain, elements, [*shared, *private]), LanePlaces(len(elements)))
 
 
-def matched_elements(lane: LaneItems, positions: Sequence[int], match_key: str) -> tuple[int, ...]:
-    """Positions of matched snapshot elements, canaries taken out; raises CanaryFault when those came out wrong."""
-    found = set(positions)
+def matched_elements(lane: LanePlaces, positions: Sequence[int], match_key: str) -> Sequence[int]:
+    """Positions, ascending as given, of matched snapshot elements, without canaries.
+
+    Raises CanaryFault when those came out wrong.
+    """
+    end = bisect_left(positions, lane.elements)
+    found = set(positions[end:])
     missing = sum(place not in found for place in lane.shared)
     false = sum(place in found for place in lane.private)
     if missing or false:
@@ -105,7 +116,7 @@ def matched_elements(lane: LaneItems, positions: Sequence[int], match_key: str) 
             f"lane {match_key}: {missing} of {SHARED_CANARIES} shared canaries did not match and {false} private "
             "ones did. Check that both labs hold the same consortium key (psi peers test)."
         )
-    return tuple(sorted(place for place in found if place < lane.elements))
+    return positions[:end]
 
 
 def matched_count(count: int, match_key: str) -> int:

@@ -8,7 +8,6 @@ follows from the salt (`psi_core.session.items.dummy`), and so cannot have been 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
@@ -29,7 +28,8 @@ from psi_core.log.tree import (
 )
 from psi_core.session.challenge import MAX_DRAWN, Challenge
 from psi_core.session.items import dummy
-from psi_core.session.snapshot import freeze
+from psi_core.session.packed import Packed, gather
+from psi_core.session.snapshot import Members, freeze
 
 MAX_OPENINGS = 1 << 20
 """Bytes of a file: a statement of at most 64 KiB, 128 paths of at most 53 hashes."""
@@ -120,23 +120,23 @@ class Openings:
 
 @dataclass(frozen=True, repr=False)
 class OpenSet:
-    """A snapshot that was built again: salts and elements in leaf order, and the hashes of its tree."""
+    """A snapshot that was built again: elements and salts in leaf order, and the hashes of its tree."""
 
-    members: tuple[tuple[bytes, bytes], ...]
+    elements: Packed
+    salts: Packed
     levels: tuple[bytes, ...]
 
     def is_dummy(self, position: int) -> bool:
         """Whether the leaf is one that its own salt proves to be a dummy."""
-        element, salt = self.members[position]
-        return hmac.compare_digest(element, dummy(salt))
+        return hmac.compare_digest(self.elements[position], dummy(self.salts[position]))
 
     def element(self, position: int) -> bytes:
         """The fingerprint or dummy at this position, 32 bytes."""
-        return self.members[position][0]
+        return self.elements[position]
 
     def leaf(self, position: int, *, shown: bool) -> OpenedLeaf:
         """The leaf for the statement; `shown` with its salt, and with its element unless it is a dummy."""
-        element, salt = self.members[position]
+        element, salt = self.elements[position], self.salts[position]
         named = shown and not self.is_dummy(position)
         return OpenedLeaf(
             position=position,
@@ -147,27 +147,27 @@ class OpenSet:
 
     def path(self, position: int) -> tuple[bytes, ...]:
         """The audit path of one leaf."""
-        return tuple(inclusion_proof(position, len(self.members), self._read))
+        return tuple(inclusion_proof(position, len(self.elements), self._read))
 
     def _read(self, level: int, position: int) -> bytes:
         return self.levels[level][position * HASH_LENGTH : (position + 1) * HASH_LENGTH]
 
 
-def rebuild(challenge: Challenge, members: Sequence[tuple[bytes, bytes, bool]]) -> OpenSet:
-    """Build the snapshot of a challenge again from the salts as they stand now (triples as `freeze` takes them).
+def rebuild(challenge: Challenge, members: Members) -> OpenSet:
+    """Build the snapshot of a challenge again from the salts as they stand now.
 
     Raises Conflict when that set is no longer the one that was committed to.
     """
     snapshot = freeze(challenge.match_key, members, challenge.padded_size)
     same = hmac.compare_digest(snapshot.root, bytes.fromhex(challenge.commitment))
-    if len(members) != challenge.leaves or not same:
+    if len(members.elements) != challenge.leaves or not same:
         raise Conflict(
             f"the snapshot in entry {challenge.entry} is no longer provable: the set has changed since, and salts "
             "of what left it are erased. Nothing was opened; ask about the newest snapshot of this match key"
         )
-    salts = {element: salt for element, salt, _ in members}
-    ordered = tuple((element, salts[element]) for element in snapshot.elements)
-    return OpenSet(ordered, tuple(subtrees(leaf_hashes([salt + element for element, salt in ordered]))))
+    elements, salts = snapshot.elements, gather(members.salts, snapshot.order)
+    rows = [salt + element for element, salt in zip(elements, salts, strict=True)]
+    return OpenSet(elements, salts, tuple(subtrees(leaf_hashes(rows))))
 
 
 def answered(

@@ -2,49 +2,86 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from psi_core import native_core
+from psi_core.errors import EngineFault
 from psi_core.log.tree import leaf_hash, root_of
+from psi_core.session.packed import Packed, gather
 
 SALT_BYTES = 16
+
+
+@dataclass(frozen=True, repr=False)
+class Members:
+    """What a set is frozen from. elements: 32 bytes each; salts: 16 bytes each, in the same order.
+
+    The first `true` elements are fingerprints, ascending; the others are dummies.
+    """
+
+    elements: Packed
+    salts: Packed
+    true: int
+
+    @classmethod
+    def of(cls, members: Iterable[tuple[bytes, bytes, bool]]) -> Members:
+        """From triples of element, salt and whether it is a dummy, in any order."""
+        ordered = sorted(members, key=lambda member: (member[2], member[0]))
+        return cls(
+            Packed.of(element for element, _, _ in ordered),
+            Packed.of((salt for _, salt, _ in ordered), SALT_BYTES),
+            sum(not is_dummy for _, _, is_dummy in ordered),
+        )
 
 
 @dataclass(frozen=True, repr=False)
 class Snapshot:
     """A frozen set: `elements` (fingerprints and dummies, 32 bytes each) in leaf order, and its commitment.
 
-    `true_elements` says which positions hold fingerprints; it never leaves the node.
+    order: for each leaf, its place among the members (u32 each); those from `true` on are dummies. Neither ever
+    leaves the node.
     """
 
     match_key: str
-    elements: tuple[bytes, ...]
-    true_elements: frozenset[int]
+    elements: Packed
+    order: memoryview
+    true: int
     root: bytes
     padded_size: int
 
+    def is_dummy(self, place: int) -> bool:
+        """Whether the element at this place is no fingerprint."""
+        return bool(self.order[place] >= self.true)
 
-def freeze(match_key: str, members: Sequence[tuple[bytes, bytes, bool]], padded_size: int) -> Snapshot:
-    """Commit to `members`, triples of element, 16-byte salt and whether it is a dummy.
+
+def freeze(match_key: str, members: Members, padded_size: int) -> Snapshot:
+    """Commit to `members`.
 
     Leaves are leaf_hash(salt || element) (RFC 6962), ordered by leaf hash, so that order says nothing. The
-    commitment proves that a set was fixed beforehand, not that the engine evaluated it.
+    commitment proves that a set was fixed beforehand, not that the engine evaluated it. Raises EngineFault when two
+    fingerprints are equal or do not ascend: an engine needs a set.
     """
-    order, root = _committed([(element, salt) for element, salt, _ in members])
+    if not members.elements[: members.true].ascends():
+        raise EngineFault("two elements of a snapshot are equal, or not in order: it is not a set")
+    order, root = _committed(members)
     return Snapshot(
         match_key=match_key,
-        elements=tuple([members[place][0] for place in order]),
-        true_elements=frozenset([place for place, member in enumerate(order) if not members[member][2]]),
+        elements=gather(members.elements, order),
+        order=memoryview(order).toreadonly(),
+        true=members.true,
         root=root,
         padded_size=padded_size,
     )
 
 
-def _committed(pairs: Sequence[tuple[bytes, bytes]]) -> tuple[list[int], bytes]:
-    """Places of pairs (element, salt) in the order of their leaf hashes, and the root over these."""
+def _committed(members: Members) -> tuple[array[int], bytes]:
+    """Places of members in the order of their leaf hashes, and the root over these."""
+    elements, salts = members.elements, members.salts
     if native_core.native is None:
-        leaves = sorted((leaf_hash(salt + element), place) for place, (element, salt) in enumerate(pairs))
-        return [place for _, place in leaves], root_of([leaf for leaf, _ in leaves])
-    order, root = native_core.native.commit(b"".join([element + salt for element, salt in pairs]))
-    return native_core.positions(order), root
+        hashes = (leaf_hash(salt + element) for element, salt in zip(elements, salts, strict=True))
+        leaves = sorted((leaf, place) for place, leaf in enumerate(hashes))
+        return array("I", [place for _, place in leaves]), root_of([leaf for leaf, _ in leaves])
+    order, root = native_core.native.commit(elements.buffer, salts.buffer)
+    return native_core.numbers(order), root

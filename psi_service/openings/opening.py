@@ -23,7 +23,8 @@ from psi_service.actors.reference import open_reference
 from psi_service.consortium.service import current_key
 from psi_service.log.start_rules import check_extends, check_recovered
 from psi_service.log.stored_tree import read_entry, stored_size
-from psi_service.sessions.freezing import current_members, owners_of_elements
+from psi_service.sessions.members import current_members
+from psi_service.sessions.owned import owned_elements
 
 _ACTOR = "SELECT lookup, reference FROM actors WHERE id = ?"
 _ALWAYS = ""
@@ -72,7 +73,7 @@ def open_leaves(
         check_disclosable(challenge.match_key)
     peer = _peer(db, keys, challenge)
     members = current_members(db, peer, challenge.match_key)
-    found = rebuild(challenge, list(members.values()))
+    found = rebuild(challenge, members)
     leaves = tuple(_shown(db, keys, challenge, found))
     openings = answered(challenge, found, keys.document, created=now, disclose=disclose)
     return Opened(openings, peer, leaves)
@@ -106,10 +107,10 @@ def _peer(db: Database, keys: NodeKeys, challenge: Challenge) -> str:
 def _shown(db: Database, keys: NodeKeys, challenge: Challenge, found: OpenSet) -> Iterator[ShownLeaf]:
     key = MatchKey.parse(challenge.match_key)
     secret = current_key(db, keys.data_key).key if key.joined else b""
-    owners, _ = owners_of_elements(db, key, secret, _ALWAYS)
+    owned = owned_elements(db, key, secret, _ALWAYS)
     for position in challenge.positions():
         dummy = found.is_dummy(position)
-        actors = owners.get(found.element(position), ())
+        actors = owned.actors_of(found.element(position))
         if not dummy and not actors:
             raise Conflict(
                 f"leaf {position} is no dummy and stands for no record of this store: nothing was opened. The next "

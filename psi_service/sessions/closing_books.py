@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import sqlite_utils
 
@@ -22,6 +22,7 @@ from psi_core.session.opening import Abort, Offer
 from psi_service.matches.publish import publish
 from psi_service.sessions import generations
 from psi_service.sessions.books import Desk, update_session
+from psi_service.sessions.freezing import Frozen
 from psi_service.sessions.open_session import Learned, OpenSession
 
 _DOUBTFUL = frozenset(each.code for each in (CanaryFault, EngineFault, ProtocolFault, TranscriptMismatch))
@@ -183,9 +184,8 @@ class ClosingBooks:
                 "UPDATE session_lanes SET matched = ? WHERE session_id = ? AND lane = ?",
                 (count, session.session_id, lane),
             )
-        for lane, fingerprints in learned.matched.items():
-            frozen = session.frozen[lane]
-            _hold_matches(db, session.session_id, frozen.match_key, fingerprints, frozen.owners)
+        for lane, places in learned.matched.items():
+            _hold_matches(db, session.session_id, session.frozen[lane], places)
 
     def _complete(
         self, db: sqlite_utils.Database, offer: Offer, record: Record, note: bytes, kind: EntryKind
@@ -225,18 +225,13 @@ def _check_unfinished(db: sqlite_utils.Database, session_id: str) -> None:
         raise Conflict(f"session {session_id} has ended already: {state}")
 
 
-def _hold_matches(
-    db: sqlite_utils.Database,
-    session_id: str,
-    match_key: str,
-    fingerprints: tuple[bytes, ...],
-    owners: Mapping[bytes, tuple[int, ...]],
-) -> None:
+def _hold_matches(db: sqlite_utils.Database, session_id: str, frozen: Frozen, places: Sequence[int]) -> None:
     """Write matched fingerprints with their actors; an actor erased since the freeze has no match any more."""
+    elements, name = frozen.snapshot.elements, (session_id, frozen.match_key)
     db.conn.executemany(
         "INSERT INTO session_matches (session_id, match_key, fingerprint, actor)"
         " SELECT ?, ?, ?, id FROM actors WHERE id = ?",
-        [(session_id, match_key, each, actor) for each in fingerprints for actor in owners[each]],
+        ((*name, elements[place], actor) for place in places for actor in frozen.actors(place)),
     )
 
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from array import array
+from collections.abc import Sequence
 from typing import cast
 
 import structlog
@@ -16,7 +18,7 @@ from psi_core.errors import PeerError, ProtocolFault, SessionAborted, Transcript
 from psi_core.log.note import Note
 from psi_core.session.closing import Chunks, Claims, Hashes, PreRecord, Record, pre_record, record
 from psi_core.session.items import (
-    LaneItems,
+    LanePlaces,
     matched_count,
     matched_elements,
 )
@@ -65,7 +67,7 @@ class Exchange:
         self._keys = keys
         self._bundles = NO_BUNDLES
         self._machines: list[LaneRun] = []
-        self._lanes: tuple[LaneItems, ...] = ()
+        self._lanes: tuple[LanePlaces, ...] = ()
         self._chunks: tuple[Chunks | None, ...] = ()
 
     async def run(self) -> Record:
@@ -81,13 +83,10 @@ class Exchange:
 
     async def _run(self) -> Record:
         self._progress.enter(Phase.OPENING)
-        self._lanes = await asyncio.to_thread(fill_lanes, self._session)
         self._bundles = await self._keys.bundles.begin(
             bytes.fromhex(self._session.offer.agreement), bundle_headers(self._session)
         )
-        self._machines = await asyncio.to_thread(
-            build_machines, self._session, self._lanes, self._engines, self._worker, self._bundles.keepers
-        )
+        await asyncio.to_thread(self._prepare)
         lane_runs = LaneRuns(self._machines, self._conversation, self._progress)
         await lane_runs.open()
         await self._barrier(lane_runs)
@@ -102,6 +101,14 @@ class Exchange:
         await self._exchange_checkpoints()
         self._progress.enter(Phase.DONE)
         return signed
+
+    def _prepare(self) -> None:
+        """Items go into the machines alone: what a machine does not keep of them is free again."""
+        filled = fill_lanes(self._session)
+        self._machines = build_machines(
+            self._session, filled, self._engines, self._worker, self._bundles.keepers
+        )
+        self._lanes = tuple(each.places for each in filled)
 
     def _hashes(self, lane_runs: LaneRuns) -> Hashes:
         ours, theirs = lane_runs.sent.value().hex(), lane_runs.received.value().hex()
@@ -146,7 +153,7 @@ class Exchange:
         if not self._session.learns:
             return NOTHING_LEARNED
         counts: dict[int, int] = {}
-        matched: dict[int, tuple[bytes, ...]] = {}
+        matched: dict[int, Sequence[int]] = {}
         for lane, outcome in outcomes.items():
             frozen = self._session.frozen[lane]
             if outcome.positions is None:
@@ -154,9 +161,7 @@ class Exchange:
                 continue
             places = matched_elements(self._lanes[lane], outcome.positions, frozen.match_key)
             counts[lane] = len(places)
-            matched[lane] = tuple(
-                frozen.snapshot.elements[place] for place in places if place in frozen.snapshot.true_elements
-            )
+            matched[lane] = array("I", (place for place in places if not frozen.snapshot.is_dummy(place)))
         salts = tuple(secrets.token_bytes(SALT_BYTES) for _ in self._lanes)
         both = self._session.peer_learns
         claims = tuple(

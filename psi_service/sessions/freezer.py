@@ -47,6 +47,7 @@ class Freezer:
         return await self._desk.store.query(
             lambda db: freeze_match_key(
                 db,
+                self._desk.store.path.parent,
                 peer=peer,
                 match_key=match_key,
                 consortium_key=consortium_key,

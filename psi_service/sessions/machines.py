@@ -38,6 +38,7 @@ def fill_lanes(session: OpenSession) -> tuple[LaneItems, ...]:
         # Private canaries and a pure sender's fresh dummies are made alike: neither can match anything.
         private = [dummy(secrets.token_bytes(SALT_BYTES)) for _ in range(PRIVATE_CANARIES)]
         filled.append(fill(where, frozen.snapshot.elements, shared, private))
+        frozen.release()
     return tuple(filled)
 
 

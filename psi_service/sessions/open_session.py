@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from psi_core.identity.card import Card
@@ -72,10 +72,13 @@ class OpenSession:
 
 @dataclass(frozen=True)
 class Learned:
-    """What we learned, by lane: counts, and with reveal `items` our own matched fingerprints."""
+    """What we learned, by lane: counts, and with reveal `items` the places of our fingerprints that matched.
+
+    matched: places in the lane's snapshot, ascending, without dummies.
+    """
 
     counts: Mapping[int, int]
-    matched: Mapping[int, tuple[bytes, ...]] = field(repr=False)
+    matched: Mapping[int, Sequence[int]] = field(repr=False)
     salts: tuple[bytes, ...] = field(repr=False)
     claims: tuple[str, ...]
 

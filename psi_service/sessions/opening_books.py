@@ -20,8 +20,9 @@ from psi_core.session.counter import NO_OFFER, next_counter
 from psi_core.session.opening import Accept, Offer, Refuse
 from psi_service.sessions.books import Desk, insert_session, session_known, update_session
 from psi_service.sessions.epoch_keys import Cost, EpochKeys, LaneKeys
-from psi_service.sessions.freezing import Frozen, enter
+from psi_service.sessions.freezing import Frozen
 from psi_service.sessions.increments import Step
+from psi_service.sessions.members import enter
 from psi_service.sessions.usage import NO_TERMS, OwnTerms, counters, last_record, spend_counter, usage
 
 
@@ -200,8 +201,9 @@ class OpeningBooks:
         ).signed(self._desk.signer)
 
     def _freeze(self, db: sqlite_utils.Database, offer: Offer, peer: str, case: Case) -> None:
-        enter(db, peer, case.frozen)
         for each in case.frozen:
+            enter(db, peer, each.match_key, each.changes)
+            each.release()
             body = {
                 "session_id": offer.session_id,
                 "match_key": each.match_key,

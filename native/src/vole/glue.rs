@@ -1,12 +1,14 @@
 //! What Python sees of this module: machines with frames in and out, the GIL released.
 
+use pyo3::buffer::PyBuffer;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use super::machines::{Receiver, Sender, Terms, Variant};
 use super::okvs::Shape;
 use super::{Abort, require};
-use crate::packed::elements;
+use crate::buffer::bytes;
+use crate::packed::{elements, numbers};
 
 type Frames<'py> = Vec<Bound<'py, PyBytes>>;
 
@@ -43,11 +45,11 @@ impl VoleReceiver {
     fn new(
         py: Python<'_>,
         context: &[u8],
-        items: &[u8],
+        items: PyBuffer<u8>,
         peer_size: usize,
         semi_honest: bool,
     ) -> PyResult<Self> {
-        let (context, items) = inputs(context, items)?;
+        let (context, items) = inputs(context, bytes(&items)?)?;
         let made = py.detach(|| {
             let terms = Terms::new(&context, variant(semi_honest), items.len(), peer_size)?;
             Receiver::new(terms, items)
@@ -80,8 +82,7 @@ impl VoleReceiver {
 
     /// Positions of the common items, ascending, u32 little-endian each; once.
     fn result<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        let positions: Vec<[u8; 4]> = self.0.result()?.into_iter().map(u32::to_le_bytes).collect();
-        Ok(PyBytes::new(py, positions.as_flattened()))
+        Ok(numbers(py, self.0.result()?))
     }
 }
 
@@ -95,11 +96,11 @@ impl VoleSender {
     fn new(
         py: Python<'_>,
         context: &[u8],
-        items: &[u8],
+        items: PyBuffer<u8>,
         peer_size: usize,
         semi_honest: bool,
     ) -> PyResult<Self> {
-        let (context, items) = inputs(context, items)?;
+        let (context, items) = inputs(context, bytes(&items)?)?;
         let made = py.detach(|| {
             let terms = Terms::new(&context, variant(semi_honest), peer_size, items.len())?;
             Sender::new(terms, items)

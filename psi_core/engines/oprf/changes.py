@@ -54,7 +54,7 @@ def forgetting(
 
 
 def _packed(statement: KeyStatement, elements: Sequence[bytes]) -> bytes:
-    return b"".join(items_of(item_domain(statement), elements))
+    return bytes(items_of(item_domain(statement), elements).buffer)
 
 
 def _named(generation: Generation, **numbers: int) -> GenerationTerms:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from psi_core.engines.interface import ITEM_BYTES, LaneContext
 from psi_core.errors import EngineFault
 from psi_core.kinds.fields import lengths
+from psi_core.session.packed import Packed
 
 CONTEXT_BYTES = 32
 
@@ -35,5 +36,8 @@ class VoleLane(LaneContext):
 
         That items are distinct is found by the run itself (a pass over a million items would cost more).
         """
-        if any(len(item) != ITEM_BYTES for item in self.items) or len(self.context) != CONTEXT_BYTES:
-            raise EngineFault(f"vole: lane {self.match_key} has items or a context that are not 32 bytes")
+        whole = isinstance(self.items, Packed) and self.items.width == ITEM_BYTES
+        if not whole and any(len(item) != ITEM_BYTES for item in self.items):
+            raise EngineFault(f"vole: lane {self.match_key} has items that are not 32 bytes")
+        if len(self.context) != CONTEXT_BYTES:
+            raise EngineFault(f"vole: lane {self.match_key} has a context that is not 32 bytes")

@@ -13,6 +13,7 @@ from psi_core import native_core
 from psi_core.engines.interface import Outcome
 from psi_core.engines.vole.lane import VoleLane
 from psi_core.errors import EngineFault, ProtocolFault
+from psi_core.session.packed import Packed
 
 T = TypeVar("T")
 
@@ -29,7 +30,7 @@ class VoleReceiver:
     """Learns which of its items the sender holds (see the package for the flow)."""
 
     def __init__(self, lane: VoleLane, *, semi_honest: bool) -> None:
-        items = b"".join(lane.items)
+        items = Packed.of(lane.items).buffer
         self._machine = _run(
             lambda: native_core.native.VoleReceiver(lane.context, items, lane.peer_size, semi_honest)
         )
@@ -68,7 +69,7 @@ class VoleReceiver:
         """Return the matching positions and their number."""
         if not self.done:
             raise EngineFault("vole: the result was asked for before the tags arrived, or twice")
-        positions = tuple(native_core.positions(_run(self._machine.result)))
+        positions = native_core.numbers(_run(self._machine.result))
         self._done = self._machine.done
         return Outcome(positions, len(positions))
 
@@ -77,7 +78,7 @@ class VoleSender:
     """Serves its items to a receiver (see the package for the flow)."""
 
     def __init__(self, lane: VoleLane, *, semi_honest: bool) -> None:
-        items = b"".join(lane.items)
+        items = Packed.of(lane.items).buffer
         self._machine = _run(
             lambda: native_core.native.VoleSender(lane.context, items, lane.peer_size, semi_honest)
         )

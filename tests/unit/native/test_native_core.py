@@ -12,7 +12,7 @@ from psi_core.kinds.fingerprint import fingerprint
 from psi_core.log.key import Signer
 from psi_core.log.tree import leaf_hash, root_of
 from psi_core.session.items import domain, item
-from psi_core.session.snapshot import freeze
+from psi_core.session.snapshot import Members, freeze
 
 psi_native = pytest.importorskip("psi_native", reason="built by `make` where a Rust toolchain is found")
 
@@ -49,9 +49,8 @@ def test_fingerprints(key, values):
 @given(st.binary(min_size=32, max_size=32), hashes)
 def test_items(ctx, fingerprints):
     where = domain(ctx, "ip+user_agent")
-    assert cut(psi_native.items(where, b"".join(fingerprints))) == [
-        item(where, each) for each in fingerprints
-    ]
+    found = cut(psi_native.items(where, memoryview(b"".join(fingerprints)), b"".join(fingerprints[:2])))
+    assert found == [item(where, each) for each in [*fingerprints, *fingerprints[:2]]]
 
 
 @given(hashes)
@@ -60,13 +59,34 @@ def test_sorted_and_distinct(elements):
 
 
 @given(
-    st.lists(st.tuples(st.binary(min_size=32, max_size=32), st.binary(min_size=16, max_size=16)), max_size=40)
+    st.lists(
+        st.tuples(st.binary(min_size=32, max_size=32), st.binary(min_size=16, max_size=16)),
+        max_size=40,
+        unique_by=lambda pair: pair[0],
+    )
 )
 def test_commitments(pairs):
-    snapshot = freeze("email", [(element, salt, False) for element, salt in pairs], 64)
-    order, root = psi_native.commit(b"".join(element + salt for element, salt in pairs))
+    pairs.sort()
+    snapshot = freeze("email", Members.of((element, salt, False) for element, salt in pairs), 64)
+    order, root = psi_native.commit(*map(b"".join, zip(*pairs, strict=True)) if pairs else (b"", b""))
     assert root == snapshot.root
-    assert tuple(pairs[place][0] for place in array("I", order)) == snapshot.elements
+    assert [pairs[place][0] for place in array("I", order)] == list(snapshot.elements)
+
+
+def test_a_large_commitment_is_the_root_of_its_sorted_leaves():
+    elements = [n.to_bytes(32, "big") for n in range(10_000)]
+    leaves = sorted(leaf_hash(bytes(16) + element) for element in elements)
+    assert psi_native.commit(b"".join(elements), bytes(160_000))[1] == root_of(leaves)
+
+
+def test_a_buffer_that_can_be_written_to_is_refused():
+    with pytest.raises(ValueError, match="read-only"):
+        psi_native.gather(bytearray(32), 32, b"")
+
+
+def test_a_place_past_the_end_is_refused():
+    with pytest.raises(ValueError, match="past the last row"):
+        psi_native.gather(bytes(32), 32, bytes([1, 0, 0, 0]))
 
 
 @given(st.lists(st.binary(max_size=100), max_size=70))
@@ -94,16 +114,22 @@ def test_signatures_that_do_not_verify_are_named_by_position():
 @pytest.mark.parametrize(
     "call",
     [
-        lambda: psi_native.items(b"", b"x" * 33),
+        lambda: psi_native.items(b"", b"x" * 33, b""),
+        lambda: psi_native.items(b"", b"", b"x" * 33),
         lambda: psi_native.fingerprints(b"k" * 32, "email", b"abc", array("I", [2]).tobytes()),
         lambda: psi_native.fingerprints(b"k" * 32, "email", b"abc", b"123"),
         lambda: psi_native.leaf_hashes(b"abc", array("I", [2, 1, 3]).tobytes()),
-        lambda: psi_native.commit(b"x" * 47),
+        lambda: psi_native.commit(b"x" * 31, b""),
+        lambda: psi_native.commit(b"x" * 32, b"x" * 15),
+        lambda: psi_native.commit(b"x" * 32, b"x" * 32),
+        lambda: psi_native.group(b"x" * 41),
+        lambda: psi_native.find(b"x" * 32, b"x" * 31),
+        lambda: psi_native.gather(b"x" * 32, 32, b"123"),
         lambda: psi_native.wrong_signatures(b"k" * 32, b"", b"", b""),
     ],
 )
 def test_buffers_of_wrong_length_are_refused_by_length_alone(call):
-    with pytest.raises(ValueError, match=r"bytes|rows|keys"):
+    with pytest.raises(ValueError, match=r"bytes|rows|keys|salts"):
         call()
 
 

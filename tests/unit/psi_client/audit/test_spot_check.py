@@ -19,14 +19,14 @@ from psi_core.session.challenge import Challenge
 from psi_core.session.items import dummy
 from psi_core.session.opening import Lane
 from psi_core.session.openings import Openings, answered, rebuild
-from psi_core.session.snapshot import freeze
+from psi_core.session.snapshot import Members, freeze
 from tests.logged_labs import Lab, Session, a_year_of, cosign, session
 
 WITNESS = Signer.from_seed("witness.example", bytes([9]) * 32, COSIGNATURE)
 NONCE = "5" * 64
-MEMBERS = [
+MEMBERS = Members.of(
     (dummy(salt), salt, True) for salt in (hashlib.sha256(b"%d" % n).digest()[:16] for n in range(112))
-]
+)
 ROOT = freeze("email", MEMBERS, 128).root.hex()
 
 

@@ -10,7 +10,7 @@ from psi_core.log.tree import leaf_hash, root_of
 from psi_core.session import items
 from psi_core.session.results import check_claims, claim, commitment
 from psi_core.session.roles import first_signer, receivers, runs
-from psi_core.session.snapshot import freeze
+from psi_core.session.snapshot import Members, freeze
 from psi_core.session.transcript import Transcript
 
 CTX = bytes(range(32))
@@ -67,15 +67,15 @@ def lane(elements=4):
 def test_canaries_are_taken_out_of_results():
     filled = lane()
     assert len(filled.items) == 20
-    assert items.matched_elements(filled, [*filled.shared, 2, 0], "email") == (0, 2)
+    assert items.matched_elements(filled.places, [0, 2, *filled.places.shared], "email") == [0, 2]
 
 
 @pytest.mark.parametrize("wrong", ["missing", "private"])
 def test_wrong_canaries_fail_loudly(wrong):
-    filled = lane()
-    positions = [*filled.shared][1:] if wrong == "missing" else [*filled.shared, filled.private[0]]
+    places = lane().places
+    positions = [*places.shared][1:] if wrong == "missing" else [*places.shared, places.private[0]]
     with pytest.raises(CanaryFault, match="consortium key"):
-        items.matched_elements(filled, positions, "email")
+        items.matched_elements(places, positions, "email")
 
 
 def test_a_count_below_the_shared_canaries_fails_loudly():
@@ -84,19 +84,20 @@ def test_a_count_below_the_shared_canaries_fails_loudly():
         items.matched_count(7, "email")
 
 
-def test_a_lane_refuses_equal_items():
+def test_a_snapshot_refuses_equal_elements():
     with pytest.raises(EngineFault):
-        items.fill(b"domain", [b"x" * 32, b"x" * 32], [], [])
+        freeze("email", Members.of([(b"x" * 32, b"1" * 16, False), (b"x" * 32, b"2" * 16, False)]), 64)
 
 
 def test_a_snapshot_commits_to_salted_leaves_in_leaf_order():
     members = [(b"f" * 32, b"1" * 16, False), (b"g" * 32, b"2" * 16, False), (b"d" * 32, b"3" * 16, True)]
-    snapshot = freeze("email", members, 64)
+    snapshot = freeze("email", Members.of(members), 64)
     leaves = sorted(leaf_hash(salt + element) for element, salt, _ in members)
     assert snapshot.root == root_of(leaves)
-    assert {snapshot.elements[place] for place in snapshot.true_elements} == {b"f" * 32, b"g" * 32}
-    again = freeze("email", members[::-1], 64)
-    assert (again.root, again.elements) == (snapshot.root, snapshot.elements)
+    true = [element for place, element in enumerate(snapshot.elements) if not snapshot.is_dummy(place)]
+    assert sorted(true) == [b"f" * 32, b"g" * 32]
+    again = freeze("email", Members.of(members[::-1]), 64)
+    assert (again.root, list(again.elements)) == (snapshot.root, list(snapshot.elements))
     assert b"f".hex() * 4 not in repr(snapshot)
 
 

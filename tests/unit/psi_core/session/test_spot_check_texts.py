@@ -17,7 +17,7 @@ from psi_core.log.key import Signer
 from psi_core.session.challenge import MAX_DRAWN, Challenge
 from psi_core.session.items import dummy
 from psi_core.session.openings import Openings, OpenSet, Statement, answered, rebuild
-from psi_core.session.snapshot import freeze
+from psi_core.session.snapshot import Members, freeze
 
 DOCUMENT = Signer.from_seed("lab-a.example", bytes([1]) * 32)
 LOG = Signer.from_seed("lab-a.example/psi-log", bytes([2]) * 32)
@@ -42,7 +42,7 @@ def challenge(frozen: list[tuple[bytes, bytes, bool]] | None = None, **changes: 
         "session_id": "0" * 32,
         "match_key": "device_id",
         "padded_size": len(frozen) + 16,
-        "commitment": freeze("device_id", frozen, len(frozen) + 16).root.hex(),
+        "commitment": freeze("device_id", Members.of(frozen), len(frozen) + 16).root.hex(),
         "checkpoint": Checkpoint(LOG.name, 9, bytes(32)).signed(LOG).decode(),
         "nonce": "5" * 64,
         "count": 16,
@@ -51,7 +51,7 @@ def challenge(frozen: list[tuple[bytes, bytes, bool]] | None = None, **changes: 
 
 
 def openings(asked: Challenge, *, disclose: bool = False) -> Openings:
-    return answered(asked, rebuild(asked, members()), DOCUMENT, created=NOW, disclose=disclose)
+    return answered(asked, rebuild(asked, Members.of(members())), DOCUMENT, created=NOW, disclose=disclose)
 
 
 def altered(given: Openings, signer: Signer = DOCUMENT, **changes: Any) -> Openings:
@@ -142,7 +142,7 @@ def test_honest_openings_hold(disclose: bool) -> None:
     asked = challenge()
     read = Openings.parse(openings(asked, disclose=disclose).render())
     statement = read.check(asked, DOCUMENT.verifier)
-    found = rebuild(asked, members())
+    found = rebuild(asked, Members.of(members()))
     for each in statement.leaves:
         assert (each.salt is not None) is disclose
         assert (each.element is not None) is (disclose and not found.is_dummy(each.position))
@@ -151,7 +151,7 @@ def test_honest_openings_hold(disclose: bool) -> None:
 def test_most_leaves_of_a_large_set_fit_their_file() -> None:
     large = members(4096, 100)
     asked = challenge(large, count=MAX_DRAWN)
-    made = answered(asked, rebuild(asked, large), DOCUMENT, created=NOW, disclose=True)
+    made = answered(asked, rebuild(asked, Members.of(large)), DOCUMENT, created=NOW, disclose=True)
     Openings.parse(made.render()).check(asked, DOCUMENT.verifier)
 
 
@@ -160,7 +160,7 @@ def test_a_set_that_has_changed_is_not_provable() -> None:
     changed = [members()[1:], members(seed=1), [(each, bytes(16), flag) for each, _, flag in members()], []]
     for each in changed:
         with pytest.raises(Conflict, match="no longer provable"):
-            rebuild(asked, each)
+            rebuild(asked, Members.of(each))
 
 
 def test_an_altered_statement() -> None:
@@ -187,7 +187,7 @@ def test_another_snapshot() -> None:
     with pytest.raises(VerificationError, match="another snapshot"):
         altered(openings(asked), entry=8).check(asked, DOCUMENT.verifier)
     other = challenge(members(seed=1))
-    made = answered(other, rebuild(other, members(seed=1)), DOCUMENT, created=NOW, disclose=False)
+    made = answered(other, rebuild(other, Members.of(members(seed=1))), DOCUMENT, created=NOW, disclose=False)
     forged = altered(made, challenge=asked.hash().hex(), commitment=asked.commitment)
     with pytest.raises(VerificationError, match="other positions"):
         forged.check(asked, DOCUMENT.verifier)
@@ -220,7 +220,7 @@ def test_wrong_paths() -> None:
 
 def test_a_dummy_that_is_none_and_an_item_that_is_none() -> None:
     asked = challenge()
-    found, made = rebuild(asked, members()), openings(asked, disclose=True)
+    found, made = rebuild(asked, Members.of(members())), openings(asked, disclose=True)
     item, false = of_sort(found, asked, dummies=False), of_sort(found, asked, dummies=True)
     with pytest.raises(VerificationError, match="is no dummy"):
         leaf_altered(made, item, element=None).check(asked, DOCUMENT.verifier)

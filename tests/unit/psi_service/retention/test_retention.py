@@ -22,8 +22,9 @@ from psi_service.log.node_log import NodeLog
 from psi_service.retention import expiry
 from psi_service.retention.rounds import RetentionRounds
 from psi_service.retention.service import RetentionService
-from psi_service.sessions.freezing import enter, freeze_match_key
+from psi_service.sessions.freezing import freeze_match_key
 from psi_service.sessions.generations import Generations
+from psi_service.sessions.members import enter
 from psi_service.store.database import Store
 
 NOW = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
@@ -82,6 +83,7 @@ class Room:
             frozen = [
                 freeze_match_key(
                     db,
+                    self.store.path.parent,
                     peer=PEER,
                     match_key=name,
                     consortium_key=KEY,
@@ -90,7 +92,8 @@ class Room:
                 )
                 for name in MATCH_KEYS
             ]
-            enter(db, PEER, frozen)
+            for each in frozen:
+                enter(db, PEER, each.match_key, each.changes)
             db.conn.execute(
                 "INSERT OR IGNORE INTO sessions (session_id, agreement, peer, initiator, responder, state, direction,"
                 " reveal, period, counter, offer, started) VALUES ('s', x'00', 'p', 'a', 'b', 'complete', 'both',"
@@ -99,8 +102,8 @@ class Room:
             for each in frozen:
                 rows = [
                     (each.match_key, element, actor)
-                    for element, owners in each.owners.items()
-                    for actor in owners
+                    for place, element in enumerate(each.snapshot.elements)
+                    for actor in each.actors(place)
                 ]
                 db.conn.executemany(
                     "INSERT INTO matches (peer, match_key, fingerprint, actor, first_session, last_session)"

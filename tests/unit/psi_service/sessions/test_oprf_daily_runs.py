@@ -18,8 +18,8 @@ from psi_core.log.entry import EntryKind
 from psi_core.session.closing import Record
 from psi_core.session.snapshot import freeze
 from psi_service.retention.elements import forget_cached, forget_elements
-from psi_service.sessions.freezing import current_members
 from psi_service.sessions.generations import Generations, folder
+from psi_service.sessions.members import current_members
 from psi_service.sessions.progress import Phase
 from tests.two_labs import KEY, LAB_A, LAB_B, Lab, agreement_between, run, two_labs
 
@@ -128,7 +128,7 @@ def check_set(lab: Lab, terms) -> None:
     body = lab.entries(EntryKind.SNAPSHOT)[-1].body
     peer = terms.other(lab.name)
     members = lab.store.query_now(lambda db: current_members(db, peer, "email"))
-    assert freeze("email", list(members.values()), body["padded_size"]).root.hex() == body["commitment"]
+    assert freeze("email", members, body["padded_size"]).root.hex() == body["commitment"]
 
 
 async def test_two_labs_that_dial_in_turn_keep_a_chain_for_each_sender(tmp_path):

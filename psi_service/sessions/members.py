@@ -1,0 +1,99 @@
+"""The table of members: elements of a match key's set towards one peer, and the salts that they keep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import sqlite_utils
+
+from psi_core.native_core import HASH
+from psi_core.session.packed import Packed
+from psi_core.session.snapshot import SALT_BYTES, Members
+
+Dummy = tuple[bytes, bytes]
+"""A dummy (32 bytes) and its 16-byte salt."""
+
+SALTED = HASH + SALT_BYTES
+"""Bytes of an element with its salt."""
+_ROWS = 8192
+
+
+@dataclass(frozen=True, repr=False)
+class Known:
+    """What keeps its salt. elements and salts: the fingerprints that were frozen last, ascending.
+
+    dummies: those of the frozen set, ascending, then the spare ones.
+    """
+
+    elements: Packed
+    salts: Packed
+    dummies: tuple[Dummy, ...]
+
+
+@dataclass(frozen=True, repr=False)
+class Changes:
+    """What freezing changed: what entered (each element with its salt, 48 bytes; the first `true` no dummies), what
+    left, and dummies that are in no set now but keep their salts."""
+
+    entered: Packed
+    true: int
+    left: Packed
+    spare: tuple[bytes, ...]
+
+
+def known_members(db: sqlite_utils.Database, peer: str, match_key: str) -> Known:
+    """What the set of one match key towards one peer has of salts."""
+    elements, salts = _read(db, peer, match_key, "dummy = 0")
+    dummies = [
+        each
+        for spare in (0, 1)
+        for each in zip(*_read(db, peer, match_key, f"dummy = 1 AND spare = {spare}"), strict=True)
+    ]
+    return Known(elements, salts, tuple(dummies))
+
+
+def current_members(db: sqlite_utils.Database, peer: str, match_key: str) -> Members:
+    """The set of one match key towards one peer as it was last frozen."""
+    elements, salts = _read(db, peer, match_key, "dummy = 0")
+    dummies, their_salts = _read(db, peer, match_key, "dummy = 1 AND spare = 0")
+    return Members(elements + dummies, salts + their_salts, len(elements))
+
+
+def enter(db: sqlite_utils.Database, peer: str, match_key: str, changes: Changes) -> None:
+    """Write the salts of what entered a set and forget those of what left, in the current transaction."""
+    name = (peer, match_key)
+    db.conn.executemany(
+        "DELETE FROM members WHERE peer = ? AND match_key = ? AND fingerprint = ?",
+        ((*name, element) for element in changes.left),
+    )
+    db.execute("UPDATE members SET spare = 0 WHERE peer = ? AND match_key = ? AND spare = 1", name)
+    db.conn.executemany(
+        "UPDATE members SET spare = 1 WHERE peer = ? AND match_key = ? AND fingerprint = ?",
+        ((*name, element) for element in changes.spare),
+    )
+    db.conn.executemany(
+        "INSERT INTO members (peer, match_key, fingerprint, salt, dummy) VALUES (?, ?, ?, ?, ?)",
+        (
+            (*name, each[:HASH], each[HASH:], int(place >= changes.true))
+            for place, each in enumerate(changes.entered)
+        ),
+    )
+
+
+def _read(db: sqlite_utils.Database, peer: str, match_key: str, which: str) -> tuple[Packed, Packed]:
+    """Elements, ascending as the table has them, and their salts."""
+    cursor = db.execute(
+        f"SELECT fingerprint, salt FROM members WHERE peer = ? AND match_key = ? AND {which} ORDER BY fingerprint",  # noqa: S608 - our own words
+        (peer, match_key),
+    )
+    elements, salts = bytearray(), bytearray()
+    while rows := cursor.fetchmany(_ROWS):
+        elements += b"".join([element for element, _ in rows])
+        salts += b"".join([salt for _, salt in rows])
+    return Packed(memoryview(elements)), Packed(memoryview(salts), SALT_BYTES)
+
+
+def salted(elements: Sequence[bytes], salts: Sequence[bytes]) -> Iterator[bytes]:
+    """Elements with their salts, 48 bytes each."""
+    return (element + salt for element, salt in zip(elements, salts, strict=True))

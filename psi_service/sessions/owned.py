@@ -1,0 +1,115 @@
+"""The elements of a match key's set, read from the indicators, with the actors that each stands for."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import sqlite_utils
+
+from psi_core import native_core
+from psi_core.errors import InvalidMatchKey
+from psi_core.kinds.match_key import MatchKey, stored_kinds
+from psi_core.native_core import HASH
+from psi_core.session.packed import Packed
+
+ACTOR_BYTES = 8
+ROWS = 8192
+"""So many rows are read at a time: few enough that their Python objects stay in the processor's cache."""
+
+
+@dataclass(frozen=True, repr=False)
+class Owned:
+    """Elements (32 bytes each), ascending and distinct, with their actors.
+
+    ends: for each element where its actors end (u32 each); actors: row ids, 8 bytes each, big-endian.
+    left_out: how many actors had too many combinations for this match key.
+    """
+
+    elements: Packed
+    ends: memoryview
+    actors: Packed
+    left_out: int
+
+    def actors_at(self, place: int) -> tuple[int, ...]:
+        """The actors of the element at this place, ascending."""
+        start = self.ends[place - 1] if place else 0
+        return tuple(int.from_bytes(each, "big") for each in self.actors[start : self.ends[place]])
+
+    def actors_of(self, element: bytes) -> tuple[int, ...]:
+        """The actors of an element; none when it is not in the set."""
+        place = bisect_left(self.elements, element)
+        if place == len(self.elements) or self.elements[place] != element:
+            return ()
+        return self.actors_at(place)
+
+
+def owned_elements(db: sqlite_utils.Database, key: MatchKey, consortium_key: bytes, now: str) -> Owned:
+    """The elements of a match key's set, without what had expired by `now` (RFC 3339)."""
+    pairs, left_out = bytearray(), 0
+    if key.joined:
+        for actor, by_kind in _by_actor(db, key, now):
+            try:
+                made = key.fingerprints(consortium_key, by_kind)
+            except InvalidMatchKey:
+                left_out += 1
+                continue
+            pairs += _pairs((actor, element) for element in made)
+    else:
+        for rows in _batches(_rows(db, "actor, fingerprint", key, now)):
+            pairs += _pairs(rows)
+    elements, ends, actors = _grouped(pairs)
+    return Owned(elements, memoryview(ends).toreadonly(), actors, left_out)
+
+
+def _pairs(rows: Iterable[tuple[int, bytes]]) -> bytes:
+    return b"".join([element + actor.to_bytes(ACTOR_BYTES, "big") for actor, element in rows])
+
+
+def _grouped(pairs: bytearray) -> tuple[Packed, array[int], Packed]:
+    """Elements, ends and actors of `Owned`, from pairs in any order, some of them alike."""
+    width = HASH + ACTOR_BYTES
+    if native_core.native is not None:
+        elements, ends, actors = native_core.native.group(memoryview(pairs).toreadonly())
+        return Packed(elements), native_core.numbers(ends), Packed(actors, ACTOR_BYTES)
+    by_element: dict[bytes, list[bytes]] = {}
+    for pair in sorted(set(Packed(bytes(pairs), width))):
+        by_element.setdefault(pair[:HASH], []).append(pair[HASH:])
+    counts, total = array("I"), 0
+    for each in by_element.values():
+        total += len(each)
+        counts.append(total)
+    return Packed.of(by_element), counts, Packed.of(_flat(by_element.values()), ACTOR_BYTES)
+
+
+def _flat(lists: Iterable[list[bytes]]) -> Iterator[bytes]:
+    return (each for part in lists for each in part)
+
+
+def _rows(db: sqlite_utils.Database, columns: str, key: MatchKey, now: str) -> Any:
+    kinds = [kind for named in key.kinds for kind in stored_kinds(named)]
+    return db.execute(
+        f"SELECT {columns} FROM indicators WHERE kind IN ({', '.join('?' * len(kinds))})"  # noqa: S608 - our own columns, and question marks
+        " AND (expires_at IS NULL OR expires_at > ?)" + (" ORDER BY actor" if key.joined else ""),
+        (*kinds, now),
+    )
+
+
+def _batches(cursor: Any) -> Iterator[list[Any]]:
+    while rows := cursor.fetchmany(ROWS):
+        yield rows
+
+
+def _by_actor(
+    db: sqlite_utils.Database, key: MatchKey, now: str
+) -> Iterator[tuple[int, dict[str, list[bytes]]]]:
+    rows: Iterator[Any] = _rows(db, "actor, kind, fingerprint", key, now)
+    for actor, found in groupby(rows, key=lambda row: row[0]):
+        by_kind: dict[str, list[bytes]] = {}
+        for _, kind, fingerprint in found:
+            by_kind.setdefault(kind, []).append(fingerprint)
+        yield actor, by_kind
