@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ class Office:
 
     def snapshot(self, match_key: str) -> int:
         """The position of the newest snapshot entry of this match key."""
-        with sqlite3.connect(self.data / "node.db") as db:
+        with closing(sqlite3.connect(self.data / "node.db")) as db:
             rows = db.execute(
                 "SELECT position, data FROM log_entries WHERE kind = 'snapshot' ORDER BY position"
             )
@@ -74,7 +75,7 @@ class Office:
         return json.loads(done.stdout)
 
     def sql(self, *statement: Any) -> None:
-        with sqlite3.connect(self.data / "node.db") as db:
+        with closing(sqlite3.connect(self.data / "node.db")) as db, db:
             db.execute(*statement)
 
 
@@ -163,7 +164,7 @@ def test_disclosure_warns_is_logged_and_covers_no_kind_that_can_be_enumerated(of
     assert done.exit_code == 0, done.output
     found = office.check(asked, out)
     assert (found["dummies"], found["items"]) == (47, 1)
-    with sqlite3.connect(office.data / "node.db") as db:
+    with closing(sqlite3.connect(office.data / "node.db")) as db:
         data = db.execute("SELECT data FROM log_entries ORDER BY position DESC LIMIT 1").fetchone()[0]
     entry = Entry.decode(data)
     assert entry.kind is EntryKind.ADMIN
