@@ -145,13 +145,15 @@ class NoWorker:
 class QueueStream:
     """One end of a session stream over two queues. `cut` ends it as a broken connection does.
 
-    `tamper` sees each frame on its way out and returns the frames to send instead.
+    `tamper` sees each frame on its way out and returns the frames to send instead. `over`: the other end has ended;
+    what it sent before is read all the same.
     """
 
     outgoing: asyncio.Queue[SessionFrame | None]
     incoming: asyncio.Queue[SessionFrame | None]
     gone: asyncio.Event
     tamper: Any = None
+    over: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def send(self, frame: SessionFrame) -> None:
         if self.gone.is_set():
@@ -162,7 +164,15 @@ class QueueStream:
             else self.tamper(SessionFrame.FromString(frame.SerializeToString()))
         )
         for each in copies:
-            await self.outgoing.put(each)
+            await self._put(each)
+
+    async def _put(self, frame: SessionFrame | None) -> None:
+        """Wait for a place in the queue; what nobody reads any more goes nowhere, as over TCP."""
+        put = asyncio.ensure_future(self.outgoing.put(frame))
+        over = asyncio.ensure_future(self.over.wait())
+        await asyncio.wait((put, over), return_when=asyncio.FIRST_COMPLETED)
+        over.cancel()
+        put.cancel()
 
     async def receive(self) -> SessionFrame:
         get = asyncio.ensure_future(self.incoming.get())
@@ -171,12 +181,14 @@ class QueueStream:
         gone.cancel()
         if get.done() and (frame := get.result()) is not None:
             return frame
+        if get.done():
+            with suppress(asyncio.QueueFull):
+                self.incoming.put_nowait(None)  # the end stays the end
         get.cancel()
         raise PeerUnreachable("the other end is gone", fault="closed")
 
     async def close(self) -> None:
-        with suppress(asyncio.QueueFull):
-            self.outgoing.put_nowait(None)
+        await self._put(None)
 
     def cancel(self) -> None:
         self.gone.set()
@@ -343,15 +355,16 @@ class QueueConnection:
         self.peer.gone.append(gone)
         ours = QueueStream(forth, back, gone, tamper=self.own.tamper)
         theirs = QueueStream(back, forth, gone, tamper=self.peer.tamper)
-        self.answering.append(asyncio.create_task(self._answer(theirs, gone)))
+        self.answering.append(asyncio.create_task(self._answer(theirs, ours)))
         return ours
 
-    async def _answer(self, stream: QueueStream, gone: asyncio.Event) -> None:
+    async def _answer(self, stream: QueueStream, other_end: QueueStream) -> None:
         try:
             await self.peer.incoming.serve(stream, self.own.name)
         except PsiError:
-            await asyncio.sleep(0.01)
-            gone.set()
+            await stream.close()
+        finally:
+            other_end.over.set()
 
     async def settle(self, session_id: str, *, record: bytes = b"", abort: bytes = b"") -> SettleReply:
         if self.peer.down:

@@ -121,6 +121,9 @@ class AgreementService:
 
         def work(db: Database) -> Row:
             waiting = rows.named(db, row.hash.hex())
+            if waiting.state == "in_force":
+                # Somebody else accepted it while this acceptance was checked: signed once, it is only sent again.
+                return waiting
             _check_waiting(waiting)
             own = self._keys.document.sign(agreement.text())
             both = Note.parse(waiting.note).with_signature(own).render()
