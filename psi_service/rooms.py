@@ -124,9 +124,9 @@ class SessionRooms:
                 session_seconds=settings.session_timeout_seconds,
             ),
         )
-        freezer = Freezer(desk)
-        self.service = SessionService(desk, around, freezer, self.running)
-        self.incoming = IncomingSessions(desk, around, freezer, self.running)
+        self.freezer = Freezer(desk)
+        self.service = SessionService(desk, around, self.freezer, self.running)
+        self.incoming = IncomingSessions(desk, around, self.freezer, self.running)
         self.checkpoints = Checkpoints(desk)
 
     def _ended(self, progress: Progress, role: Role) -> None:
@@ -180,6 +180,7 @@ def build_services(
             data_key=ground.keys.data_key,
             current_key=terms.current_key,
             caches=Generations(ground.store, ground.keys.data_key),
+            standing_still=sessions.freezer.stillness.broken,
         ),
         peers=peers.directory,
         probe=PeerProbe(ground.tls, peers.directory, peers.delivery, calls.facts, ground.clock),

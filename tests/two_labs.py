@@ -231,7 +231,8 @@ class Lab:
             worker=self.worker,
             limits=self.limits,
         )
-        freezer, self.running = Freezer(desk), Running(self.limits.concurrent_sessions)
+        self.freezer = freezer = Freezer(desk)
+        self.running = Running(self.limits.concurrent_sessions)
         self.sessions = SessionService(desk, around, freezer, self.running, watch=self._watch)
         self.incoming = IncomingSessions(desk, around, freezer, self.running, watch=self._watch)
         self.settling = Settling(desk, around)

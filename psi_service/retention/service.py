@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from functools import partial
 
@@ -23,6 +24,9 @@ from psi_service.store.database import Store
 CurrentKey = Callable[[], Awaitable[tuple[str, bytes]]]
 """The current consortium key's id and the key; raises NotFound."""
 
+StandingStill = Callable[[], AbstractAsyncContextManager[None]]
+"""Waits until no set is being frozen, and lets none be while it lasts."""
+
 _BY_LOOKUP = "SELECT id FROM actors WHERE lookup = ?"
 
 
@@ -38,6 +42,7 @@ class RetentionService:
         data_key: bytes,
         current_key: CurrentKey,
         caches: Caches,
+        standing_still: StandingStill,
     ) -> None:
         self._store = store
         self._log = log
@@ -45,6 +50,7 @@ class RetentionService:
         self._data_key = data_key
         self._current_key = current_key
         self._caches = caches
+        self._standing_still = standing_still
 
     async def expire(self) -> int:
         """Purge every indicator whose time has come, and what was made of it; returns how many there were.
@@ -55,7 +61,10 @@ class RetentionService:
         await self._store.transaction(self._expire_bundles)
         while actors := await self._store.query(lambda db: expired_actors(db, now)):
             _, key = await self._current_key()
-            purged += await self._store.transaction(partial(self._expire, actors=actors, key=key, now=now))
+            async with self._standing_still():
+                purged += await self._store.transaction(
+                    partial(self._expire, actors=actors, key=key, now=now)
+                )
         return purged
 
     async def preview(self, reference: str) -> Erasure:
@@ -73,7 +82,8 @@ class RetentionService:
             self._log.append(db, EntryKind.ADMIN, {"action": "actor-erased", "by": by})
             return what
 
-        return await self._store.transaction(work)
+        async with self._standing_still():
+            return await self._store.transaction(work)
 
     def _expire(self, db: Database, *, actors: list[int], key: bytes, now: datetime) -> int:
         purged = purge_expired(db, actors, key, now, self._caches)

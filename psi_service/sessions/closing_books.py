@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 
 import sqlite_utils
 
@@ -22,7 +21,7 @@ from psi_core.session.opening import Abort, Offer
 from psi_service.matches.publish import publish
 from psi_service.sessions import generations
 from psi_service.sessions.books import Desk, update_session
-from psi_service.sessions.freezing import Frozen
+from psi_service.sessions.holding import hold_matches
 from psi_service.sessions.open_session import Learned, OpenSession
 
 _DOUBTFUL = frozenset(each.code for each in (CanaryFault, EngineFault, ProtocolFault, TranscriptMismatch))
@@ -185,7 +184,7 @@ class ClosingBooks:
                 (count, session.session_id, lane),
             )
         for lane, places in learned.matched.items():
-            _hold_matches(db, session.session_id, session.frozen[lane], places)
+            hold_matches(db, session.session_id, session.frozen[lane], session.consortium_key, places)
 
     def _complete(
         self, db: sqlite_utils.Database, offer: Offer, record: Record, note: bytes, kind: EntryKind
@@ -223,16 +222,6 @@ def _check_unfinished(db: sqlite_utils.Database, session_id: str) -> None:
     (state,) = db.execute("SELECT state FROM sessions WHERE session_id = ?", (session_id,)).fetchone()
     if state not in ("offered", "open", "pending"):
         raise Conflict(f"session {session_id} has ended already: {state}")
-
-
-def _hold_matches(db: sqlite_utils.Database, session_id: str, frozen: Frozen, places: Sequence[int]) -> None:
-    """Write matched fingerprints with their actors; an actor erased since the freeze has no match any more."""
-    elements, name = frozen.snapshot.elements, (session_id, frozen.match_key)
-    db.conn.executemany(
-        "INSERT INTO session_matches (session_id, match_key, fingerprint, actor)"
-        " SELECT ?, ?, ?, id FROM actors WHERE id = ?",
-        ((*name, elements[place], actor) for place in places for actor in frozen.actors(place)),
-    )
 
 
 def _one_line(words: str) -> str:

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from psi_core.agreement.agreement import Agreement
 from psi_service.sessions.books import Desk
 from psi_service.sessions.freezing import Frozen, Room, freeze_match_key
+from psi_service.sessions.stillness import Stillness
 
 _SENDS = "SELECT 1 FROM epoch_keys WHERE agreement = ? AND match_key = ? AND secret IS NOT NULL"
 """Whether this lab has a key by which it sends the set."""
@@ -20,6 +21,7 @@ class Freezer:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self.stillness = Stillness()
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     @asynccontextmanager
@@ -32,7 +34,7 @@ class Freezer:
         rooms: Sequence[Room | None] = (),
     ) -> AsyncIterator[tuple[Frozen, ...]]:
         """Freeze one set per match key; leave the block once the commitments are logged. `rooms`: one a match key."""
-        async with self._locks[peer]:
+        async with self._locks[peer], self.stillness.kept():
             yield tuple(
                 [
                     await self._freeze(peer, name, consortium_key, agreement, room)

@@ -25,6 +25,7 @@ from psi_service.retention.service import RetentionService
 from psi_service.sessions.freezing import freeze_match_key
 from psi_service.sessions.generations import Generations
 from psi_service.sessions.members import enter
+from psi_service.sessions.stillness import Stillness
 from psi_service.store.database import Store
 
 NOW = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
@@ -43,6 +44,7 @@ class Room:
         self.now = NOW
         self.store = Store.open(folder / "data", self.clock)
         self.log = NodeLog(self.store, keys.log, folder / "head", self.clock)
+        self.stillness = Stillness()
         self.retention = RetentionService(
             self.store,
             self.log,
@@ -50,6 +52,7 @@ class Room:
             data_key=DATA_KEY,
             current_key=self.current_key,
             caches=Generations(self.store, DATA_KEY),
+            standing_still=self.stillness.broken,
         )
 
     def clock(self) -> datetime:
