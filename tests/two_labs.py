@@ -221,12 +221,13 @@ class Lab:
         await self.log.verify_at_start()
         keys = self.keys
         desk = Desk(self.name, self.store, self.log, keys.document, keys.cosigner, self.clock)
+        self.epoch_keys = EpochKeys(desk, keys.data_key)
         around = Surroundings(
             card_of=self._card_of,
             dial=self._dial,
             agreement_of=self._agreement_of,
             consortium_key=self._consortium_key,
-            keys=EpochKeys(desk, self.keys.data_key),
+            keys=self.epoch_keys,
             engines=self.engines,
             worker=self.worker,
             limits=self.limits,

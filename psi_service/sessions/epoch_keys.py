@@ -29,6 +29,7 @@ from psi_service.sealing import open as unseal
 from psi_service.sealing import seal
 from psi_service.sessions.books import Desk
 from psi_service.sessions.generations import Generations
+from psi_service.sessions.key_turns import KeyTurns
 
 KEYED = "oprf"
 """The one engine whose sender commits a key."""
@@ -80,6 +81,7 @@ class EpochKeys:
         self._data_key = data_key
         self.generations = Generations(desk.store, data_key)
         self.bundles = Bundles(desk.store, data_key, bundle_bytes)
+        self.turns = KeyTurns()
 
     async def current(self, agreement: bytes, match_key: str) -> KeyStatement | None:
         """The statement of our key that has not ended; None before the first."""
@@ -274,14 +276,18 @@ def _after(db: sqlite_utils.Database, statement: KeyStatement, cost: Cost) -> Ep
     without a pre-record. So a key serves one; incremental runs evaluate after the barrier.
     """
     use = _use(db, statement)
+    if use is None:
+        raise EngineFault(f"epoch {statement.epoch} of {statement.match_key} has ended")
     if cost.full and use.tags:
         raise EngineFault(f"epoch {statement.epoch} of {statement.match_key} has served its one full run")
     return use.after(statement, evaluations=cost.evaluations, tags=cost.tags)
 
 
-def _use(db: sqlite_utils.Database, statement: KeyStatement) -> EpochUse:
+def _use(db: sqlite_utils.Database, statement: KeyStatement) -> EpochUse | None:
+    """None when the epoch has ended, and its secret is destroyed."""
     row = db.execute(
-        "SELECT evaluations, tags FROM epoch_keys WHERE agreement = ? AND match_key = ? AND epoch = ?",
+        "SELECT evaluations, tags FROM epoch_keys WHERE agreement = ? AND match_key = ? AND epoch = ?"
+        " AND secret IS NOT NULL",
         _name(statement),
     ).fetchone()
-    return EpochUse(*row)
+    return None if row is None else EpochUse(*row)

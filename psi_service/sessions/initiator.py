@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import cast
 
 import structlog
 
-from psi_core.agreement.agreement import Agreement
 from psi_core.engines import questions
-from psi_core.engines.choice import AUTO, choose
+from psi_core.engines.choice import choose
 from psi_core.engines.interface import Engine
 from psi_core.engines.oprf.key import MOST_EVALUATIONS
 from psi_core.engines.oprf.lane import sender_side
@@ -22,12 +21,10 @@ from psi_core.session.counter import ZEROS, proven_highest
 from psi_core.session.opening import (
     PROTOCOL,
     Accept,
-    Direction,
     EngineName,
     Lane,
     Offer,
     Refuse,
-    Reveal,
     differences,
 )
 from psi_core.wire.session_pb2 import Begin
@@ -54,23 +51,12 @@ from psi_service.sessions.increments import (
 )
 from psi_service.sessions.open_session import OpenSession
 from psi_service.sessions.opening_books import Case, OpeningBooks
+from psi_service.sessions.plan import Plan
 from psi_service.sessions.progress import Phase, Progress
 from psi_service.sessions.surroundings import Surroundings
 from psi_service.sessions.usage import OwnTerms
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a person or a job asked for: one lane per match key; `engine` is a name, or `auto` for each lane its own."""
-
-    session_id: str
-    agreement: Agreement
-    direction: Direction
-    reveal: Reveal
-    match_keys: tuple[str, ...]
-    engine: str
 
 
 class Initiator:
@@ -89,6 +75,34 @@ class Initiator:
         """Run one session to its signed record. Raises Refused (by either policy) and whatever Exchange raises."""
         key = await self._around.consortium_key()
         progress.enter(Phase.FREEZING)
+        keyed = (
+            plan.match_keys
+            if plan.keyed(self._around.engines) and sender_side(plan.direction) == "initiator"
+            else ()
+        )
+        with self._around.keys.turns.taken(plan.agreement.hash(), keyed, by=self._desk.lab):
+            offer, note, case, engines = await self._prepare(plan, peer, key, progress)
+            await conversation.send("offer", note)
+            progress.enter(Phase.OFFERED)
+            session = await self._begin(offer, peer, key, case, conversation)
+        await conversation.send("begin", Begin(session_id=session.session_id, ctx=session.ctx))
+        progress.enter(Phase.BEGUN)
+        exchange = Exchange(
+            session,
+            conversation,
+            self._closing,
+            self._checkpoints,
+            tuple(engines),
+            self._around.worker,
+            progress,
+            self._around.keys,
+        )
+        return await exchange.run()
+
+    async def _prepare(
+        self, plan: Plan, peer: Card, key: ConsortiumKey, progress: Progress
+    ) -> tuple[Offer, bytes, Case, list[Engine]]:
+        """Freeze, choose engines and keys, and log the Offer; returns it with its note."""
         standings, rooms = await self._standings(plan, peer)
         async with self._freezer.frozen(peer.lab, plan.match_keys, key.key, plan.agreement, rooms) as frozen:
             engines = [self._engine(plan, *each) for each in zip(frozen, standings, strict=True)]
@@ -105,23 +119,7 @@ class Initiator:
                 keys,
                 steps,
             )
-            offer, note = await self._offer(draft, case)
-        await conversation.send("offer", note)
-        progress.enter(Phase.OFFERED)
-        session = await self._begin(offer, peer, key, case, conversation)
-        await conversation.send("begin", Begin(session_id=session.session_id, ctx=session.ctx))
-        progress.enter(Phase.BEGUN)
-        exchange = Exchange(
-            session,
-            conversation,
-            self._closing,
-            self._checkpoints,
-            tuple(engines),
-            self._around.worker,
-            progress,
-            self._around.keys,
-        )
-        return await exchange.run()
+            return *await self._offer(draft, case), case, engines
 
     async def _offer(self, draft: Offer, case: Case) -> tuple[Offer, bytes]:
         try:
@@ -151,8 +149,7 @@ class Initiator:
         self, plan: Plan, peer: Card
     ) -> tuple[tuple[Standing, ...], tuple[Room | None, ...]]:
         """What lanes of engine `oprf`, if it comes to that, build on, and how their sets are frozen."""
-        agreed = any(terms.engine == KEYED for terms in plan.agreement.engines)
-        if plan.engine not in (AUTO, KEYED) or not agreed or KEYED not in self._around.engines:
+        if not plan.keyed(self._around.engines):
             return (NOTHING,) * len(plan.match_keys), (None,) * len(plan.match_keys)
         sends = sender_side(plan.direction) == "initiator"
         found = await self._increments.before_offer(plan.agreement, peer.lab, plan.match_keys, sends=sends)

@@ -76,14 +76,17 @@ class Responder:
 
         Raises Refused (ours, already logged and sent, or the initiator's) and whatever Exchange raises.
         """
-        try:
-            session, accept_note = await self._accept(offer, note, peer, progress)
-        except Refused as refusal:
-            await self.refuse(offer, note, refusal, conversation)
-            raise Refused(refusal.rule, refusal.words, by=self._desk.lab) from None
-        await conversation.send("accept", accept_note)
-        progress.enter(Phase.ACCEPTED)
-        await self._await_begin(session, conversation)
+        sends = sender_side(offer.direction) == "responder"
+        keyed = [lane.match_key for lane in offer.lanes if sends and lane.engine == KEYED]
+        with self._around.keys.turns.taken(bytes.fromhex(offer.agreement), keyed):
+            try:
+                session, accept_note = await self._accept(offer, note, peer, progress)
+            except Refused as refusal:
+                await self.refuse(offer, note, refusal, conversation)
+                raise Refused(refusal.rule, refusal.words, by=self._desk.lab) from None
+            await conversation.send("accept", accept_note)
+            progress.enter(Phase.ACCEPTED)
+            await self._await_begin(session, conversation)
         progress.enter(Phase.BEGUN)
         engines = tuple(self._around.engines[lane.engine] for lane in session.accept.lanes)
         exchange = Exchange(

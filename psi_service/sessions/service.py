@@ -22,7 +22,8 @@ from psi_service.sessions.catching_up import CatchingUp
 from psi_service.sessions.conversation import Conversation
 from psi_service.sessions.ending import Ending
 from psi_service.sessions.freezer import Freezer
-from psi_service.sessions.initiator import Initiator, Plan
+from psi_service.sessions.initiator import Initiator
+from psi_service.sessions.plan import Plan
 from psi_service.sessions.progress import Phase, Progress, Watch
 from psi_service.sessions.running import Running
 from psi_service.sessions.settling import Settling

@@ -210,3 +210,55 @@ async def test_a_cap_above_what_one_key_may_evaluate_stops_no_session(tmp_path):
     view = await run(a, b, terms, direction="responder", engine="oprf")
     assert view.state == "complete", view.reason
     await stop(a, b)
+
+
+@pytest.mark.parametrize("waits", [LAB_A, LAB_B])
+async def test_keys_are_shown_to_one_session_at_a_time(tmp_path, waits):
+    a, b, terms = await prepared(tmp_path)
+    # In both orders a sends, and so would draw on the same key.
+    first, second, direction = (a, b, "responder") if waits == LAB_A else (b, a, "initiator")
+    with a.epoch_keys.turns.taken(terms.hash(), ["email"]):
+        asked = {"engine": "oprf", "match_keys": ["email"]}
+        if waits == LAB_A:
+            with pytest.raises(Refused, match=f"refused by {LAB_A}: concurrent"):
+                await run(first, second, terms, direction=direction, **asked)
+            assert a.entries() == []
+        else:
+            view = await run(first, second, terms, direction=direction, **asked)
+            assert (view.state, "by lab-a.example: concurrent" in view.reason) == ("refused", True)
+        assert a.table("epoch_keys") == []
+        other = await run(b, a, terms, direction="responder", **asked)
+        assert other.state == "complete", "where the other lab sends, nothing waits"
+    view = await run(first, second, terms, direction=direction, **asked)
+    assert view.state == "complete", view.reason
+    await stop(a, b)
+
+
+async def test_sessions_of_opposite_order_never_spend_one_key_twice(tmp_path):
+    a, b, terms = await prepared(tmp_path)
+    asked = {"engine": "oprf", "match_keys": ["email"]}
+    for _ in range(4):
+        views = await asyncio.gather(
+            run(a, b, terms, direction="responder", **asked),
+            run(b, a, terms, direction="initiator", **asked),
+            return_exceptions=True,
+        )
+        ends = {each.rule if isinstance(each, Refused) else each.reason or each.state for each in views}
+        assert all(each == "complete" or "concurrent" in each for each in ends), ends
+        assert "complete" in ends
+    await stop(a, b)
+
+
+async def test_a_key_whose_epoch_has_ended_serves_nobody(tmp_path):
+    a, b, terms = await prepared(tmp_path)
+
+    def end(session_id: str, phase: Phase) -> None:
+        if phase is Phase.OFFERED:
+            ended = "UPDATE epoch_keys SET secret = NULL, ended = 't'"
+            a.store.transaction_now(lambda db: db.execute(ended) and None)
+
+    a.sessions._watch = end
+    view = await run(a, b, terms, direction="responder", engine="oprf", match_keys=["email"])
+    assert (view.state, "epoch 1 of email has ended" in view.reason) == ("refused", True)
+    assert b.table("matches") == []
+    await stop(a, b)
