@@ -16,7 +16,7 @@ import sqlite_utils
 from psi_core.agreement.agreement import Agreement, EngineTerms, MatchKeyTerms
 from psi_core.engines.interface import Engine, LaneContext, Outcome, Reveal, Worker
 from psi_core.engines.registry import engines
-from psi_core.errors import NotFound, PeerUnreachable, ProtocolFault, PsiError
+from psi_core.errors import NotFound, PeerUnreachable, ProtocolFault, PsiError, Refused
 from psi_core.identity.card import Card
 from psi_core.identity.node_keys import NodeKeys
 from psi_core.kinds.fingerprint import fingerprint, key_id
@@ -146,7 +146,7 @@ class QueueStream:
     """One end of a session stream over two queues. `cut` ends it as a broken connection does.
 
     `tamper` sees each frame on its way out and returns the frames to send instead. `over`: the other end has ended;
-    what it sent before is read all the same.
+    what it sent before is read all the same. `refusal`: what its status said, should it be a policy's.
     """
 
     outgoing: asyncio.Queue[SessionFrame | None]
@@ -154,6 +154,7 @@ class QueueStream:
     gone: asyncio.Event
     tamper: Any = None
     over: asyncio.Event = field(default_factory=asyncio.Event)
+    refusal: Refused | None = None
 
     async def send(self, frame: SessionFrame) -> None:
         if self.gone.is_set():
@@ -185,7 +186,7 @@ class QueueStream:
             with suppress(asyncio.QueueFull):
                 self.incoming.put_nowait(None)  # the end stays the end
         get.cancel()
-        raise PeerUnreachable("the other end is gone", fault="closed")
+        raise self.refusal or PeerUnreachable("the other end is gone", fault="closed")
 
     async def close(self) -> None:
         await self._put(None)
@@ -363,7 +364,9 @@ class QueueConnection:
     async def _answer(self, stream: QueueStream, other_end: QueueStream) -> None:
         try:
             await self.peer.incoming.serve(stream, self.own.name)
-        except PsiError:
+        except PsiError as fault:
+            if isinstance(fault, Refused):
+                other_end.refusal = Refused(fault.rule, fault.words, by=self.peer.name)
             await stream.close()
         finally:
             other_end.over.set()

@@ -23,6 +23,12 @@ from psi_service.log import cosigned, witnessed
 from psi_service.sessions.books import Desk
 
 KEPT = 64
+"""Checkpoints of one log that are kept: the newest by size. All that came in sessions are in our log too, whole."""
+
+_FORGET = """
+    DELETE FROM peer_checkpoints WHERE lab = :lab AND origin = :origin AND size < (
+        SELECT size FROM peer_checkpoints WHERE lab = :lab AND origin = :origin ORDER BY size DESC LIMIT 1 OFFSET :most)
+"""
 
 log = structlog.get_logger()
 
@@ -133,7 +139,9 @@ class Checkpoints:
             "INSERT OR IGNORE INTO peer_checkpoints (lab, origin, size, note, received) VALUES (?, ?, ?, ?, ?)",
             (lab, seen.origin, seen.size, note, self._desk.now()),
         )
-        return bool(found.rowcount)
+        new = bool(found.rowcount)
+        db.execute(_FORGET, {"lab": lab, "origin": seen.origin, "most": KEPT - 1})
+        return new
 
     def _judge(
         self,

@@ -10,6 +10,7 @@ from psi_service.sessions.books import Desk
 from psi_service.sessions.conversation import Conversation
 from psi_service.sessions.ending import Ending
 from psi_service.sessions.freezer import Freezer
+from psi_service.sessions.patience import Patience
 from psi_service.sessions.progress import Progress, Watch
 from psi_service.sessions.responder import Responder
 from psi_service.sessions.running import Running
@@ -35,15 +36,17 @@ class IncomingSessions:
         self._running = running
         self._responder = Responder(desk, around, freezer)
         self._ending = Ending(desk)
+        self._patience = Patience(desk.clock)
         self._watch = watch
 
     async def serve(self, stream: SessionStream, lab: str) -> None:
         """Answer one stream of `lab`, whose certificate was checked against its pin.
 
         Returns when the session is over or refused; raises a PsiError when it broke (already logged), which the
-        server tells the peer as a status.
+        server tells the peer as a status; Refused when no Offer of this peer is read for now.
         """
         self._desk.log.check()
+        self._patience.check(lab)
         peer = self._around.card_of(lab)
         limits = self._around.limits
         conversation = Conversation(stream, idle_seconds=limits.idle_seconds, peer=peer.document_verifier)
@@ -59,6 +62,7 @@ class IncomingSessions:
                     seconds=limits.session_seconds,
                 )
         except Refused as refusal:
+            self._patience.refused(lab)
             if not refusal.by:
                 refusal = Refused(refusal.rule, refusal.words, by=self._desk.lab)
                 await self._responder.refuse(offer, note, refusal, conversation)

@@ -24,6 +24,7 @@ from psi_core.log.note import Note
 from psi_core.wire import session_pb2
 from psi_core.wire.session_pb2 import SessionFrame
 from psi_service.log.cosigned import newest_cosigned
+from psi_service.sessions import checkpoints
 from psi_service.sessions.books import Desk
 from psi_service.sessions.checkpoints import Checkpoints
 from psi_service.sessions.surroundings import Limits
@@ -246,3 +247,18 @@ async def test_the_export_carries_the_newest_cosigned_checkpoint(pair: Pair, tmp
     await export_log(pair.a.store, pair.a.log, tmp_path / "later")
     assert (tmp_path / "later/cosigned").read_bytes() == newest
     assert Checkpoint.open((tmp_path / "later/checkpoint").read_bytes(), pair.a.card.log_verifier).size == 6
+
+
+async def test_the_newest_checkpoints_of_a_log_are_kept_and_no_more(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "KEPT", 3)
+    keeper, notes = pair.of(pair.b), []
+    for _ in range(5):
+        grow(pair.a, 1)
+        notes.append(await pair.a.log.checkpoint())
+        await keeper.keep(pair.a.card, notes[-1])
+    assert await keeper.of_peer(LAB_A) == notes[-3:]
+    assert len(pair.b.table("peer_checkpoints")) == 3
+    await keeper.keep(pair.a.card, notes[0])
+    assert await keeper.of_peer(LAB_A) == notes[-3:], "a late one does not push a newer one out"
