@@ -15,14 +15,21 @@ _NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 
 
 def migrations() -> dict[int, str]:
-    """Every migration of this version: number (from 1, without gaps) to SQL text."""
+    """Every migration of this version: number (from 1, without gaps) to SQL text.
+
+    Raises StoreError when numbers are missing or given twice: one of two files would never be applied.
+    """
     folder = files("psi_service.store").joinpath("migrations")
-    found = {
-        int(match[1]): file.read_text("utf-8")
-        for file in folder.iterdir()
-        if (match := _NAME.fullmatch(file.name))
-    }
-    return dict(sorted(found.items()))
+    named = sorted(
+        ((int(match[1]), file) for file in folder.iterdir() if (match := _NAME.fullmatch(file.name))),
+        key=lambda each: each[0],
+    )
+    numbers = [number for number, _ in named]
+    if numbers != list(range(1, len(named) + 1)):
+        raise StoreError(
+            f"migrations of the store are numbered {numbers}: this version was not put together well"
+        )
+    return {number: file.read_text("utf-8") for number, file in named}
 
 
 def migrate(connection: sqlite3.Connection) -> int:

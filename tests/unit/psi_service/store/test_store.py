@@ -219,6 +219,19 @@ async def test_a_closed_store_says_so(store: Store) -> None:
         await store.query(lambda db: None)
 
 
+@pytest.mark.parametrize("names", [["0001_a.sql", "0002_b.sql", "0002_c.sql"], ["0001_a.sql", "0003_b.sql"]])
+def test_migrations_numbered_alike_or_with_a_gap_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: list[str]
+) -> None:
+    folder = tmp_path / "migrations"
+    folder.mkdir()
+    for name in names:
+        (folder / name).write_text("CREATE TABLE t (x);")
+    monkeypatch.setattr("psi_service.store.migrations.files", lambda package: tmp_path)
+    with pytest.raises(StoreError, match="numbered"):
+        migrations()
+
+
 def test_migrations_are_numbered_without_gaps_and_applied_once(tmp_path: Path) -> None:
     assert list(migrations()) == list(range(1, len(migrations()) + 1))
     for _ in range(2):
