@@ -15,6 +15,7 @@ from typing import Any
 from psi_core.errors import PeerUnreachable, PsiError
 from psi_core.log.key import Signer
 from psi_service.jobs import run_rows
+from psi_service.jobs.late import late_jobs
 from psi_service.jobs.on_new import News, OnNew
 from psi_service.jobs.runner import JobRunner
 from psi_service.jobs.scheduler import JobScheduler
@@ -241,6 +242,11 @@ class JobNode:
     async def add(self, cron: str, peer: str = "lab-b.example", **changes: Any) -> int:
         zone, on_new = changes.pop("zone", "UTC"), changes.pop("on_new", None)
         return (await self.jobs.add("token 1", Wishes(peer, **changes), cron, zone, on_new)).id
+
+    async def late(self, job: int) -> bool:
+        """Whether doctor and metrics count it as late."""
+        found = await self.store.query(lambda db: late_jobs(db, self.world.now))
+        return job in {each.number for each in found}
 
     def runs(self, job: int) -> tuple[RunView, ...]:
         """Oldest first."""

@@ -15,6 +15,11 @@ GRACE = timedelta(minutes=10)
 _LATE = "SELECT id, peer, next_due FROM jobs WHERE paused IS NULL AND next_due < ? ORDER BY next_due, id"
 
 
+def is_late(due: datetime | None, now: datetime) -> bool:
+    """Whether a job that is due at `due` (None: it is paused) has not begun in time."""
+    return due is not None and instant(due) < instant(now - GRACE)
+
+
 class LateJob(NamedTuple):
     """A job's number, its peer, and when it was due (RFC 3339)."""
 

@@ -11,10 +11,11 @@ from psi_core.errors import Conflict
 from psi_core.log.entry import EntryKind
 from psi_service.clock import Clock, instant
 from psi_service.jobs import rows, run_rows
+from psi_service.jobs.late import is_late
 from psi_service.jobs.on_new import OnNew
 from psi_service.jobs.rows import JobRow
 from psi_service.jobs.schedule import Schedule
-from psi_service.jobs.scheduler import GRACE, JobScheduler
+from psi_service.jobs.scheduler import JobScheduler
 from psi_service.jobs.sessions import RunsSessions
 from psi_service.jobs.views import JobDetail, JobView, RunView
 from psi_service.jobs.wishes import Wishes
@@ -142,7 +143,7 @@ class JobService:
 
     def _view(self, db: Database, job: JobRow) -> JobView:
         running = self._scheduler.is_running(job.id)
-        wishes, due = job.wishes, job.due
+        wishes = job.wishes
         return JobView(
             id=job.id,
             peer=wishes.peer,
@@ -158,7 +159,7 @@ class JobService:
             paused=job.paused,
             next_due=job.next_due,
             running=running,
-            late=due is not None and not running and self._clock() - due > GRACE,
+            late=not running and is_late(job.due, self._clock()),
             dues=job.dues,
             misfires=job.misfires,
             overlaps=job.overlaps,

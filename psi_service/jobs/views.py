@@ -59,7 +59,7 @@ class JobView(BaseModel):
     paused: Instant | None = Field(description="Since when; null: it runs.")
     next_due: Instant | None
     running: bool
-    late: bool = Field(description="Whether it has been due for more than a minute and does not run.")
+    late: bool = Field(description="Whether it has been due for more than ten minutes and does not run")
     dues: int = Field(description="Due times that have come.")
     misfires: int = Field(description="Of these, those that came while the node was down.")
     overlaps: int = Field(description="Of these, those that came while the run before was still going.")

@@ -229,8 +229,10 @@ async def test_a_node_that_refuses_to_sign_makes_no_jobs_and_keeps_those_it_has(
 async def test_the_look_finds_what_no_alarm_rang_for(node: JobNode) -> None:
     job = await node.add(HOURLY)
     node.alarms.due.clear()
-    await node.world.forward(hours=1, minutes=2)
-    assert (await node.jobs.get(job)).late
+    await node.world.forward(hours=1, minutes=10)
+    assert (await node.late(job), (await node.jobs.get(job)).late) == (False, False)
+    await node.world.forward(seconds=1)
+    assert (await node.late(job), (await node.jobs.get(job)).late) == (True, True)
     await node.alarms.look()
     await node.world.forward(minutes=1)
     view = await node.jobs.get(job)
