@@ -29,10 +29,13 @@ from psi_service.http_api.guard import names_of
 from psi_service.http_api.server import AdminPort, Tls
 from psi_service.incoming_notes import IncomingNotes
 from psi_service.key_files import read_keys
+from psi_service.log.mirror import Mirror
 from psi_service.log.node_log import NodeLog
 from psi_service.log.peer_view import PeerView
+from psi_service.mirror_rounds import MirrorRounds
 from psi_service.own_card import read_card
 from psi_service.peer_calls import PeerCalls
+from psi_service.recovery.recovering import Recovering
 from psi_service.retention.rounds import RetentionRounds
 from psi_service.rooms import Ground, JobRooms, PeerRooms, SessionRooms, TermRooms, build_services
 from psi_service.settings import Settings
@@ -57,6 +60,7 @@ class Node:
         terms = TermRooms(ground, self._peers)
         self._sessions = SessionRooms(ground, self._peers, terms)
         self._jobs = JobRooms(ground, self._sessions.service, terms.agreements)
+        mirror = Mirror(ground.store, ground.clock)
         calls = PeerCalls(
             ground.card.card,
             version(),
@@ -64,9 +68,11 @@ class Node:
             IncomingNotes(terms.consortium, terms.agreements),
             self._sessions.service,
             self._sessions.checkpoints,
-            self._peers.directory.get,
-            PeerView(ground.store, ground.log),
+            card_of=self._peers.directory.get,
+            view=PeerView(ground.store, ground.log),
+            mirror=mirror,
         )
+        self._mirrors = MirrorRounds(mirror, self._peers.directory.list, self._peers.delivery.client)
         self._rounds = WitnessRounds(
             self._sessions.checkpoints,
             self._peers.directory.list,
@@ -90,6 +96,12 @@ class Node:
             self._jobs,
             calls,
             lambda: self._peer_port.serving,
+        )
+        self.recovering = Recovering(
+            self._sessions.desk,
+            ground.settings.head_path,
+            self._peers.directory.list,
+            self._peers.delivery.client,
         )
         self._retention = RetentionRounds(self.services.retention, ground.settings.retention_seconds)
         self._admin_port: AdminPort | None = None
@@ -126,6 +138,7 @@ class Node:
         self._port = await self._peer_port.start(self.settings.peer_listen)
         await self._open_admin_port(self._admin_port)
         self._rounds.start()
+        self._mirrors.start()
         self._retention.start()
         questions = FirstQuestions(log, self._peers.directory, self._peers.delivery, self._sessions.service)
         self._asking = asyncio.create_task(self._begin_work(questions), name="first-questions")
@@ -153,6 +166,7 @@ class Node:
             await asyncio.wait([self._asking])
         await self._jobs.scheduler.stop()
         await self._rounds.stop()
+        await self._mirrors.stop()
         await self._retention.stop()
         await self._sessions.running.stop()
         await self._peer_port.stop(self.settings.stop_timeout_seconds)

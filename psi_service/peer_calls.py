@@ -13,6 +13,7 @@ from psi_core.wire.session_pb2 import Checkpoint
 from psi_service.consortium.service import ConsortiumService
 from psi_service.grpc_server.peers_servicer import PeerHandlers
 from psi_service.incoming_notes import IncomingNotes
+from psi_service.log.mirror import Mirror
 from psi_service.log.peer_view import PeerView
 from psi_service.sessions.checkpoints import Checkpoints
 from psi_service.sessions.service import SessionService
@@ -29,8 +30,10 @@ class PeerCalls:
         notes: IncomingNotes,
         sessions: SessionService,
         checkpoints: Checkpoints,
+        *,
         card_of: Callable[[str], Card],
         view: PeerView,
+        mirror: Mirror,
     ) -> None:
         self._card = card
         self._version = version
@@ -40,6 +43,7 @@ class PeerCalls:
         self._checkpoints = checkpoints
         self._card_of = card_of
         self._view = view
+        self._mirror = mirror
 
     @property
     def handlers(self) -> PeerHandlers:
@@ -51,6 +55,7 @@ class PeerCalls:
             own_checkpoints=self.own_checkpoints,
             cosign=self.cosign,
             read_log=self._view.read,
+            own_log=self._mirror.read,
         )
 
     async def facts(self) -> NodeFacts:

@@ -16,7 +16,7 @@ from pydantic_core import to_jsonable_python
 from psi_client.node_client import NodeClient
 from psi_client.profile import Profile
 from psi_core.errors import StoreLocked
-from psi_service.app import build
+from psi_service.app import Node, build
 from psi_service.clock import Clock
 from psi_service.http_api.services import Services
 from psi_service.settings import Settings
@@ -31,10 +31,17 @@ async def services_without_ports(settings: Settings, clock: Clock) -> AsyncItera
 
     Raises StoreLocked while a node holds the store; InvalidConfiguration, StoreError.
     """
+    async with node_without_ports(settings, clock) as node:
+        yield node.services
+
+
+@asynccontextmanager
+async def node_without_ports(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
+    """The node itself, prepared and not started; raises as `services_without_ports`."""
     node = build(settings, clock)
     try:
         await node.prepare()
-        yield node.services
+        yield node
     finally:
         await node.stop()
 

@@ -27,6 +27,7 @@ from psi_client.wire_bounds import (
     check_checkpoints,
     check_log_reply,
     check_note,
+    check_own_log_reply,
 )
 from psi_client.wire_services import peers_stub, sessions_stub
 from psi_core.errors import PeerUnreachable, ProtocolFault
@@ -36,6 +37,8 @@ from psi_core.wire.peers_pb2 import (
     DeliverRequest,
     HelloRequest,
     OwnCheckpointsRequest,
+    OwnLogReply,
+    OwnLogRequest,
     ReadLogReply,
     ReadLogRequest,
     SettleReply,
@@ -116,6 +119,17 @@ class PeerClient:
             request.consistency.CopyFrom(ConsistencyRange(old=consistency[0], new=consistency[1]))
         reply = await self._call(self._peers.ReadLog, request)
         check_log_reply(reply)
+        return reply
+
+    async def own_log(
+        self, origin: str, *, leaves_from: int | None = None, entries_from: int | None = None
+    ) -> OwnLogReply:
+        """What the peer keeps of this lab's own log `origin`: leaf hashes, or entries of this pair; unverified."""
+        request = OwnLogRequest(
+            lab=self._own_lab, origin=origin, leaves_from=leaves_from, entries_from=entries_from
+        )
+        reply = await self._call(self._peers.OwnLog, request)
+        check_own_log_reply(reply)
         return reply
 
     def run(self) -> InitiatorStream:

@@ -12,7 +12,7 @@ from collections.abc import Collection
 from psi_core.errors import ProtocolFault
 from psi_core.log.entry import MAX_ENTRY
 from psi_core.log.note import MAX_NOTE
-from psi_core.wire.peers_pb2 import ReadLogReply
+from psi_core.wire.peers_pb2 import LogEntry, OwnLogReply, ReadLogReply
 from psi_core.wire.session_pb2 import Checkpoint
 
 MAX_PROTOCOLS = 16
@@ -20,6 +20,7 @@ MAX_CHECKPOINTS = 64
 MAX_CHECKPOINT_NOTE = 8 << 10
 MAX_PROOF_HASHES = 64
 MAX_LOG_ENTRIES = 256
+MAX_LEAVES = 16_384
 HASH_BYTES = 32
 DELIVER_STATES = frozenset({"waiting", "in_force", "revoked", "known"})
 
@@ -84,12 +85,29 @@ def check_log_reply(reply: ReadLogReply) -> None:
         raise ProtocolFault(f"a proof has more than {MAX_PROOF_HASHES} hashes")
     for value in reply.proof:
         check_hash("a hash of a proof", value)
-    if len(reply.entries) > MAX_LOG_ENTRIES:
-        raise ProtocolFault(f"{len(reply.entries):,} entries came; at most {MAX_LOG_ENTRIES} may at a time")
-    positions = [each.position for each in reply.entries]
-    if positions != sorted(set(positions)) or (positions and reply.next <= positions[-1]):
+    _check_entries(reply.entries, reply.next)
+
+
+def check_own_log_reply(reply: OwnLogReply) -> None:
+    """A checkpoint of at most 8 KiB, at most 16,384 whole leaf hashes, entries as in `check_log_reply`."""
+    if len(reply.checkpoint) > MAX_CHECKPOINT_NOTE:
+        raise ProtocolFault(
+            f"a checkpoint has {len(reply.checkpoint):,} bytes; at most {MAX_CHECKPOINT_NOTE:,} may be"
+        )
+    if len(reply.leaves) % HASH_BYTES or len(reply.leaves) > MAX_LEAVES * HASH_BYTES:
+        raise ProtocolFault(
+            f"leaf hashes have {len(reply.leaves):,} bytes; at most {MAX_LEAVES:,} of 32 may be"
+        )
+    _check_entries(reply.entries, reply.next)
+
+
+def _check_entries(entries: Collection[LogEntry], after: int) -> None:
+    if len(entries) > MAX_LOG_ENTRIES:
+        raise ProtocolFault(f"{len(entries):,} entries came; at most {MAX_LOG_ENTRIES} may at a time")
+    positions = [each.position for each in entries]
+    if positions != sorted(set(positions)) or (positions and after <= positions[-1]):
         raise ProtocolFault("entries of the log are out of order")
-    if any(len(each.data) > MAX_ENTRY for each in reply.entries):
+    if any(len(each.data) > MAX_ENTRY for each in entries):
         raise ProtocolFault(f"an entry of the log is longer than {MAX_ENTRY:,} bytes")
 
 

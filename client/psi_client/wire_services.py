@@ -24,6 +24,7 @@ class PeersStub(Protocol):
     ]
     Cosign: grpc.aio.UnaryUnaryMultiCallable[peers_pb2.CosignRequest, peers_pb2.CosignReply]
     ReadLog: grpc.aio.UnaryUnaryMultiCallable[peers_pb2.ReadLogRequest, peers_pb2.ReadLogReply]
+    OwnLog: grpc.aio.UnaryUnaryMultiCallable[peers_pb2.OwnLogRequest, peers_pb2.OwnLogReply]
 
 
 class SessionsStub(Protocol):

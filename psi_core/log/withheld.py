@@ -15,6 +15,8 @@ _OWN = frozenset({EntryKind.KEY, EntryKind.CARD})
 
 def for_peer(data: bytes, peer: str) -> bytes:
     """The entry as `peer` may see it: itself, or WITHHELD. Raises InvalidText when it is none."""
+    if data == WITHHELD:
+        return WITHHELD
     entry = Entry.decode(data)
     shown = entry.peer == peer or (entry.peer is None and entry.kind in _OWN)
     return data if shown else WITHHELD

@@ -139,6 +139,30 @@ class ReadLogReply(_message.Message):
     next: int
     def __init__(self, file: _Optional[bytes] = ..., proof: _Optional[_Iterable[bytes]] = ..., entries: _Optional[_Iterable[_Union[LogEntry, _Mapping]]] = ..., next: _Optional[int] = ...) -> None: ...
 
+class OwnLogRequest(_message.Message):
+    __slots__ = ("lab", "origin", "leaves_from", "entries_from")
+    LAB_FIELD_NUMBER: _ClassVar[int]
+    ORIGIN_FIELD_NUMBER: _ClassVar[int]
+    LEAVES_FROM_FIELD_NUMBER: _ClassVar[int]
+    ENTRIES_FROM_FIELD_NUMBER: _ClassVar[int]
+    lab: str
+    origin: str
+    leaves_from: int
+    entries_from: int
+    def __init__(self, lab: _Optional[str] = ..., origin: _Optional[str] = ..., leaves_from: _Optional[int] = ..., entries_from: _Optional[int] = ...) -> None: ...
+
+class OwnLogReply(_message.Message):
+    __slots__ = ("checkpoint", "leaves", "entries", "next")
+    CHECKPOINT_FIELD_NUMBER: _ClassVar[int]
+    LEAVES_FIELD_NUMBER: _ClassVar[int]
+    ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    NEXT_FIELD_NUMBER: _ClassVar[int]
+    checkpoint: bytes
+    leaves: bytes
+    entries: _containers.RepeatedCompositeFieldContainer[LogEntry]
+    next: int
+    def __init__(self, checkpoint: _Optional[bytes] = ..., leaves: _Optional[bytes] = ..., entries: _Optional[_Iterable[_Union[LogEntry, _Mapping]]] = ..., next: _Optional[int] = ...) -> None: ...
+
 class LogEntry(_message.Message):
     __slots__ = ("position", "data")
     POSITION_FIELD_NUMBER: _ClassVar[int]

@@ -66,6 +66,11 @@ class PeersStub(object):
                 request_serializer=psi__core_dot_wire_dot_peers__pb2.ReadLogRequest.SerializeToString,
                 response_deserializer=psi__core_dot_wire_dot_peers__pb2.ReadLogReply.FromString,
                 _registered_method=True)
+        self.OwnLog = channel.unary_unary(
+                '/psi_core.wire.Peers/OwnLog',
+                request_serializer=psi__core_dot_wire_dot_peers__pb2.OwnLogRequest.SerializeToString,
+                response_deserializer=psi__core_dot_wire_dot_peers__pb2.OwnLogReply.FromString,
+                _registered_method=True)
 
 
 class PeersServicer(object):
@@ -109,6 +114,12 @@ class PeersServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def OwnLog(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_PeersServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -141,6 +152,11 @@ def add_PeersServicer_to_server(servicer, server):
                     servicer.ReadLog,
                     request_deserializer=psi__core_dot_wire_dot_peers__pb2.ReadLogRequest.FromString,
                     response_serializer=psi__core_dot_wire_dot_peers__pb2.ReadLogReply.SerializeToString,
+            ),
+            'OwnLog': grpc.unary_unary_rpc_method_handler(
+                    servicer.OwnLog,
+                    request_deserializer=psi__core_dot_wire_dot_peers__pb2.OwnLogRequest.FromString,
+                    response_serializer=psi__core_dot_wire_dot_peers__pb2.OwnLogReply.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -307,6 +323,33 @@ class Peers(object):
             '/psi_core.wire.Peers/ReadLog',
             psi__core_dot_wire_dot_peers__pb2.ReadLogRequest.SerializeToString,
             psi__core_dot_wire_dot_peers__pb2.ReadLogReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def OwnLog(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/psi_core.wire.Peers/OwnLog',
+            psi__core_dot_wire_dot_peers__pb2.OwnLogRequest.SerializeToString,
+            psi__core_dot_wire_dot_peers__pb2.OwnLogReply.FromString,
             options,
             channel_credentials,
             insecure,

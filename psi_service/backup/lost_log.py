@@ -30,13 +30,19 @@ def mark_as_lost(database: Path, made: str, now: datetime) -> int:
     with closing(sqlite3.connect(database, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         connection.execute(_MARK, (instant(now), made))
-        rows = [
-            row
-            for text_hash, note in connection.execute(_AGREEMENTS).fetchall()
-            for row in _lines(bytes(text_hash), Agreement.unverified(bytes(note)), now)
-        ]
-        connection.executemany(_WITHHOLD, rows)
+        count = withhold(connection, now)
         connection.execute("COMMIT")
+    return count
+
+
+def withhold(connection: sqlite3.Connection, now: datetime) -> int:
+    """In the open transaction: every budget of the periods around `now` counts as spent; returns how many lines."""
+    rows = [
+        row
+        for text_hash, note in connection.execute(_AGREEMENTS).fetchall()
+        for row in _lines(bytes(text_hash), Agreement.unverified(bytes(note)), now)
+    ]
+    connection.executemany(_WITHHOLD, rows)
     return len(rows)
 
 

@@ -43,17 +43,20 @@ def read_remotely(settings: Settings, node: NodeClient, start: int | None, limit
 
 def read_entries(found: Found) -> list[dict[str, Any]]:
     """The entries as objects: position, time, kind, peer, body. Raises InvalidText."""
-    read = (Entry.decode(text.encode()) for text in found["entries"])
-    return [
-        {
-            "position": position,
-            "time": entry.time,
-            "kind": str(entry.kind),
-            "peer": entry.peer,
-            "body": entry.body,
-        }
-        for position, entry in enumerate(read, start=found["start"])
-    ]
+    return [_shown(position, text) for position, text in enumerate(found["entries"], start=found["start"])]
+
+
+def _shown(position: int, text: str) -> dict[str, Any]:
+    if not text:
+        return {"position": position, "time": None, "kind": "undisclosed", "peer": None, "body": {}}
+    entry = Entry.decode(text.encode())
+    return {
+        "position": position,
+        "time": entry.time,
+        "kind": str(entry.kind),
+        "peer": entry.peer,
+        "body": entry.body,
+    }
 
 
 def _first(size: int, start: int | None, limit: int) -> int:

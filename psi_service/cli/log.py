@@ -10,6 +10,7 @@ import typer
 from psi_client.cli.files import write_file
 from psi_client.cli.options import CONTEXT, JsonOption, examples
 from psi_client.cli.output import answer
+from psi_service.cli import recovering
 from psi_service.cli.either_way import either_way
 from psi_service.cli.options import DataOption, settings_of
 
@@ -114,3 +115,6 @@ def show(
 
     found = either_way(settings, locally, remotely)
     answer(read_entries(found), print_entries, as_json=as_json)
+
+
+app.command("recover", epilog=recovering.EXAMPLES)(recovering.recover)

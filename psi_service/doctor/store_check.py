@@ -19,6 +19,7 @@ from psi_service.store.reading import reading
 
 MAX_BACKWARDS = timedelta(minutes=5)
 
+_LOG = "docs/operating.md has the steps, under `When the log was set back`."
 _RESTORE = "Stop the node and restore the newest backup with `psi-node restore`."
 
 
@@ -63,7 +64,9 @@ def check_log(settings: Settings, origin: str) -> Finding:
                     "Set head_file to this log's own.",
                 )
             check_extends(db, head, f"the head file {head_file.path}")
-    except (NodeRefusing, StoreError) as error:
+    except NodeRefusing as error:
+        return fault("log", f"{error.message}.", _LOG)
+    except StoreError as error:
         return fault("log", f"{error.message}.", _RESTORE)
     return ok("log", f"The log is whole ({size:,} entries) and extends its head file.")
 
@@ -72,7 +75,8 @@ def check_times(settings: Settings, now: datetime) -> Finding | None:
     """The log's newest entry against this host's clock: a clock that was set back shows here. None: nothing to say."""
     with reading(settings.data_dir) as db:
         (size,) = db.conn.execute("SELECT count(*) FROM log_entries").fetchone()
-        newest = Entry.decode(read_entry(db, size - 1)).time if size else ""
+        data = read_entry(db, size - 1) if size else b""
+        newest = Entry.decode(data).time if data else ""
     if newest > instant(now + MAX_BACKWARDS):
         return fault(
             "clock",

@@ -10,6 +10,7 @@ from psi_client.hello import NodeFacts, check_request
 from psi_client.quiet_grpc import grpc
 from psi_client.wire_bounds import MAX_CHECKPOINTS, check_checkpoint, check_note, check_session_id
 from psi_core.errors import ProtocolFault
+from psi_core.log.key import MAX_NAME
 from psi_core.wire.peers_pb2 import (
     CosignReply,
     CosignRequest,
@@ -19,6 +20,8 @@ from psi_core.wire.peers_pb2 import (
     HelloRequest,
     OwnCheckpointsReply,
     OwnCheckpointsRequest,
+    OwnLogReply,
+    OwnLogRequest,
     ReadLogReply,
     ReadLogRequest,
     SettleReply,
@@ -48,6 +51,7 @@ class PeerHandlers:
     own_checkpoints: Callable[[str], Awaitable[Sequence[Checkpoint]]]
     cosign: Callable[[str, Checkpoint], Awaitable[Checkpoint]]
     read_log: Callable[[str, ReadLogRequest], Awaitable[ReadLogReply]]
+    own_log: Callable[[str, OwnLogRequest], Awaitable[OwnLogReply]]
 
 
 class PeersServicer:
@@ -99,3 +103,10 @@ class PeersServicer:
         if len(request.file) > MAX_PATH:
             raise ProtocolFault("no file of the log has a path as long as this")
         return await self._handlers.read_log(request.lab, request)
+
+    async def OwnLog(self, request: OwnLogRequest, context: Context) -> OwnLogReply:  # noqa: N802
+        """Give back what is kept here of the caller's own log."""
+        self._callers.check_named(context, request.lab)
+        if len(request.origin) > MAX_NAME:
+            raise ProtocolFault("no log has a name as long as this")
+        return await self._handlers.own_log(request.lab, request)

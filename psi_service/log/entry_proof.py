@@ -7,6 +7,7 @@ from sqlite_utils import Database
 from psi_core.errors import NotFound
 from psi_core.log.proof import TlogProof
 from psi_core.log.tree import inclusion_proof
+from psi_core.log.withheld import WITHHELD
 from psi_service.log.cosigned import cosigned_checkpoint, size_of
 from psi_service.log.node_log import NodeLog
 from psi_service.log.stored_tree import node_reader, read_entry
@@ -26,6 +27,10 @@ async def entry_proof(store: Store, log: NodeLog, position: int) -> bytes:
 
     def work(db: Database) -> bytes:
         entry = read_entry(db, position)
+        if entry == WITHHELD:
+            raise NotFound(
+                f"of entry {position} this log has the hash alone: it was recovered without its content"
+            )
         path = tuple(inclusion_proof(position, size, node_reader(db)))
         return TlogProof(position, path, note, entry).render()
 

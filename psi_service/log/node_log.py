@@ -136,6 +136,14 @@ class NodeLog:
             fitting += 1
         return fitting
 
+    def resume(self, db: Database) -> None:
+        """Inside a transaction that brought the log to where it was: check all of it, and let it grow again.
+
+        The caller calls `verify_at_start` when the transaction is over, however it ended. Raises NodeRefusing.
+        """
+        check_start(db, self._head_file, self.origin)
+        self.refusal = None
+
     def _start(self, db: Database) -> int:
         head = check_start(db, self._head_file, self.origin)
         self._head_file.write(head)

@@ -53,7 +53,7 @@ def check_recovered(db: Database) -> None:
     if row is not None:
         raise NodeRefusing(
             f"the log was restored from a backup of {row[0]} with {row[1]} entries, and may have gone on after it. "
-            "Nothing is signed until it has been recovered from what the peers keep of it"
+            "Nothing is signed until it has been recovered: stop the node, then `psi-node log recover`"
         )
 
 
@@ -63,10 +63,12 @@ def check_extends(db: Database, known: Checkpoint, source: str) -> None:
     if known.size > size:
         raise NodeRefusing(
             f"the log was set back: {source} has {known.size} entries, the database {size}. "
-            "Put the newest database back; nothing is signed until then"
+            "Put the newest database back, or recover what is missing with `psi-node log recover`; "
+            "nothing is signed until then"
         )
     if not hmac.compare_digest(root(known.size, node_reader(db)), known.root):
         raise NodeRefusing(
             f"the log was forked: its first {known.size} entries are not those of {source}. "
-            "Put back the database that was in use; nothing is signed until then"
+            "Put back the database that was in use, or begin a new log with `psi-node log new-start`; "
+            "nothing is signed until then"
         )

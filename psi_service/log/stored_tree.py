@@ -9,6 +9,11 @@ from sqlite_utils import Database
 from psi_core.errors import NodeRefusing
 from psi_core.log.entry import Entry
 from psi_core.log.tree import ReadNode, appended, leaf_hash, node_hash
+from psi_core.log.withheld import WITHHELD
+
+UNDISCLOSED = "undisclosed"
+"""Kind of an entry of which a recovered log has the hash alone. Its data is empty, as in an export that withholds it.
+"""
 
 _NODES_WITH_CHILDREN = """
     SELECT parent.position, parent.hash, one.hash, two.hash FROM log_nodes AS parent
@@ -43,7 +48,7 @@ def node_reader(db: Database) -> ReadNode:
 
 
 def read_entry(db: Database, position: int) -> bytes:
-    """The bytes of one entry as they were logged; raises NodeRefusing when it is missing."""
+    """The bytes of one entry as they were logged, empty when it is undisclosed; raises NodeRefusing when missing."""
     found = db.conn.execute("SELECT data FROM log_entries WHERE position = ?", (position,)).fetchone()
     if found is None:
         raise NodeRefusing(_damaged(f"entry {position} is missing"))
@@ -53,14 +58,29 @@ def read_entry(db: Database, position: int) -> bytes:
 def store_entry(db: Database, entry: Entry) -> int:
     """Append `entry` and the nodes that it completes, in the open transaction; returns its position."""
     data = entry.encode()
+    return _store(db, str(entry.kind), entry.peer, data, leaf_hash(data))
+
+
+def store_leaf(db: Database, leaf: bytes, data: bytes | None) -> int:
+    """Append an entry that was lost, in the open transaction: by its hash alone when nobody had it in plain.
+
+    Raises InvalidText when `data` is no entry; that it has this hash is the caller's to know.
+    """
+    if data is None:
+        return _store(db, UNDISCLOSED, None, WITHHELD, leaf)
+    entry = Entry.decode(data)
+    return _store(db, str(entry.kind), entry.peer, data, leaf)
+
+
+def _store(db: Database, kind: str, peer: str | None, data: bytes, leaf: bytes) -> int:
     position = stored_size(db)
     db.conn.execute(
         "INSERT INTO log_entries (position, kind, peer, data) VALUES (?, ?, ?, ?)",
-        (position, str(entry.kind), entry.peer, data),
+        (position, kind, peer, data),
     )
     db.conn.executemany(
         "INSERT INTO log_nodes (level, position, hash) VALUES (?, ?, ?)",
-        appended(position, leaf_hash(data), node_reader(db)),
+        appended(position, leaf, node_reader(db)),
     )
     return position
 
@@ -75,7 +95,7 @@ def check_tree(db: Database) -> int:
     for position, leaf, data in db.conn.execute(_ENTRIES_WITH_LEAVES):
         if position != size:
             raise NodeRefusing(_damaged(f"entry {size} is missing"))
-        if leaf is None or not hmac.compare_digest(leaf, leaf_hash(data)):
+        if leaf is None or (data != WITHHELD and not hmac.compare_digest(leaf, leaf_hash(data))):
             raise NodeRefusing(_damaged(f"entry {position} is not the one that was logged"))
         size += 1
     # From the leaves to one level above the root: the last must be empty, as must be whatever is beyond.

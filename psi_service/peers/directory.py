@@ -17,6 +17,7 @@ from psi_core.errors import Conflict, InputError, InvalidCertificate, NotFound, 
 from psi_core.identity.card import Card
 from psi_core.log.entry import EntryKind
 from psi_service.clock import Clock, instant
+from psi_service.log.mirror import forget
 from psi_service.log.node_log import NodeLog
 from psi_service.peers.open_calls import OpenCalls
 from psi_service.peers.pins import Pin, PinBoard
@@ -147,6 +148,7 @@ def _begin_anew(db: Database, before: Card, card: Card) -> None:
     """
     if before.document_key != card.document_key:
         db.execute("DELETE FROM counters WHERE initiator = ? OR responder = ?", (card.lab, card.lab))
+        forget(db, card.lab)
     if before.log_key != card.log_key:
         db.execute("DELETE FROM peer_checkpoints WHERE lab = ?", (card.lab,))
         db.execute("DELETE FROM witnessed_logs WHERE origin = ?", (before.log_origin,))

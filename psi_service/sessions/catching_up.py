@@ -6,7 +6,7 @@ knows only the beginning of, and what bears its signature is adopted; see adopti
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Protocol
 
@@ -78,21 +78,20 @@ class CatchingUp:
                 return found
             start = reply.next
 
-    def write(self, db: sqlite_utils.Database, lab: str, texts: list[Told]) -> Adopted:
+    def write(self, db: sqlite_utils.Database, lab: str, texts: Sequence[Told]) -> Adopted:
         """Adopt inside a transaction, and release what was withheld towards `lab`."""
         found = self._adopting.adopt(db, lab, texts, logged_texts(db, lab))
         db.execute(_RELEASE, (lab,))
         return found
 
-    def own(self, db: sqlite_utils.Database, peer: Card, start: int) -> Adopted:
-        """Write down what the own log tells of sessions with `peer` from entry `start` on: it was recovered."""
+    def own(self, db: sqlite_utils.Database, peer: Card, start: int) -> list[Told]:
+        """What the own log, which was recovered, tells of `peer` from entry `start` on."""
         keys = self._keys(peer)
         rows = db.execute(
             "SELECT data FROM log_entries WHERE peer = ? AND position >= ? ORDER BY position",
             (peer.lab, start),
         )
-        texts = [each for (data,) in rows.fetchall() for each in told(data, keys)]
-        return self._adopting.adopt(db, peer.lab, texts, logged_texts(db, peer.lab))
+        return [each for (data,) in rows.fetchall() for each in told(data, keys)]
 
     def signed_here(self, peer: Card, note: bytes) -> bool:
         """Whether a record has this lab's own signature and the peer's: only then is there something to catch up."""

@@ -1,4 +1,4 @@
-"""What the entries of a pair tell of its sessions: signed texts, each verified with the key of the lab that it names.
+"""What the entries of a pair tell of its sessions and agreements: signed texts, each verified.
 
 The entries may be this node's own, recovered, or the other lab's, read over the peers service. An entry proves
 nothing by itself here: only texts count, and only with the signatures that they need.
@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from psi_core.agreement.agreement import Agreement, Revocation
 from psi_core.errors import InvalidText
 from psi_core.log.entry import Entry, EntryKind
 from psi_core.log.key import Verifier
@@ -25,12 +26,16 @@ _TYPES: Mapping[EntryKind, tuple[type[SignedText], ...]] = {
     EntryKind.RECORD: (Record,),
     EntryKind.COUNTERSIGNED: (Record,),
     EntryKind.ABORT: (Abort,),
+    EntryKind.AGREEMENT: (Agreement,),
+    EntryKind.REVOCATION: (Revocation,),
 }
 
 
 @dataclass(frozen=True)
 class Told:
-    """One text of a session, verified; `note` has the two labs' signatures alone, `time` and `body` are the entry's.
+    """One text of a session, or an agreement (which has no session id), verified.
+
+    `note` has the signatures of those labs alone that the text needs; `time` and `body` are the entry's.
 
     A `gap` has no text. `declined`: an Accept on which its initiator did not begin.
     """
@@ -92,13 +97,13 @@ def _opened(
 
 
 def signers(text: SignedText) -> frozenset[str]:
-    """The labs whose signatures a text of a session needs. Raises InvalidText for other texts."""
+    """The labs whose signatures a text of a session or an agreement needs. Raises InvalidText for other texts."""
     match text:
-        case Record(initiator=one, responder=two):
+        case Record(initiator=one, responder=two) | Agreement(labs=(one, two)):
             return frozenset((one, two))
         case Offer(initiator=lab) | Accept(responder=lab) | PreRecord(receiver=lab):
             return frozenset((lab,))
-        case Refuse(by=lab) | Abort(by=lab):
+        case Refuse(by=lab) | Abort(by=lab) | Revocation(lab=lab):
             return frozenset((lab,))
         case _:
-            raise InvalidText("this is no text of a session")
+            raise InvalidText("this is no text of a session or an agreement")

@@ -39,7 +39,7 @@ def print_restored(console: Console, done: Mapping[str, Any]) -> None:
         print_line(console, f"{done['lab']}: everything is as of {done['made']}, the log with {entries}.")
         print_line(
             console,
-            "The node signs nothing until its log is recovered from what its peers keep; "
+            "The node signs nothing until its log is recovered from what its peers keep (psi-node log recover); "
             f"{counted(done['withheld'], 'budget line')} of the running periods count as spent until then.",
             style="bold red",
         )

@@ -24,6 +24,24 @@ def print_proof(console: Console, made: Mapping[str, Any]) -> None:
     print_line(console, f"entry {made['position']} proves itself in {made['file']}: psi audit proof")
 
 
+def print_recovered(console: Console, done: Mapping[str, Any]) -> None:
+    """What came back, and what did not."""
+    found = counted(done["entries"], "entry", "entries")
+    print_line(
+        console, f"{found} came back behind the {done['before']:,} that were here: the log may grow again."
+    )
+    if done["undisclosed"]:
+        words = f"{counted(done['undisclosed'], 'entry', 'entries')} of them as hashes alone: nobody had them in plain"
+        print_line(console, f"  {words}")
+    sessions = counted(done["sessions"], "session")
+    print_line(
+        console, f"  {sessions} taken back, {counted(done['logged'], 'text')} logged anew; results stay lost"
+    )
+    if done["withheld"]:
+        words = "of peers that were not asked count as spent until their period ends"
+        print_line(console, f"  {counted(done['withheld'], 'budget line')} {words}", style="yellow")
+
+
 def print_entries(console: Console, entries: Sequence[Mapping[str, Any]]) -> None:
     """Entries, one a line."""
     rows = [

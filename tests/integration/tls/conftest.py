@@ -25,6 +25,7 @@ from psi_service.grpc_server.identity import CallerCheck
 from psi_service.grpc_server.peers_servicer import PeerHandlers, PeersServicer
 from psi_service.grpc_server.responder_stream import ResponderStream, answer
 from psi_service.grpc_server.server import PeerServer
+from psi_service.log.mirror import Mirror
 from psi_service.log.node_log import NodeLog
 from psi_service.log.peer_view import PeerView
 from psi_service.peers.delivery import Delivery
@@ -182,6 +183,7 @@ async def running_node(folder: Path, lab: str, *, issued: timedelta = timedelta(
         own_checkpoints=own_checkpoints,
         cosign=cosign,
         read_log=PeerView(store, log).read,
+        own_log=Mirror(store, clock).read,
     )
     server = PeerServer(own, pins, calls, PeersServicer(CallerCheck(pins), handlers, clock), sessions)
     node = Node(lab, keys, own, clock, store, log, pins, calls, directory, delivery, server, sessions, facts)

@@ -1,0 +1,66 @@
+"""In the background: keep what is new of each peer's log for that peer, once a checkpoint of it has come."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+
+import structlog
+
+from psi_core.errors import PsiError
+from psi_core.identity.card import Card
+from psi_service.log.mirror import Mirror, ShowsLog
+
+log = structlog.get_logger()
+
+LOOK_SECONDS = 5
+"""How often is looked whether a peer's log has grown: a query, nothing on the wire."""
+REST = 60
+"""Looks that a peer is left alone for after it could not be asked: 5 minutes."""
+
+
+class MirrorRounds:
+    """Asks the pinned peers of `cards`; `dial` connects to one."""
+
+    def __init__(
+        self,
+        mirror: Mirror,
+        cards: Callable[[], Sequence[Card]],
+        dial: Callable[[str], AbstractAsyncContextManager[ShowsLog]],
+    ) -> None:
+        self._mirror = mirror
+        self._cards = cards
+        self._dial = dial
+        self._resting: dict[str, int] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Look every few seconds from now on."""
+        self._task = asyncio.create_task(self._run(), name="mirror-rounds")
+
+    async def stop(self) -> None:
+        """End a round that is under way."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            await self.look()
+
+    async def look(self) -> None:
+        """One round. What fails is in the journal; nothing of the error tree is raised."""
+        for card in self._cards():
+            left = self._resting.pop(card.lab, 0)
+            if left:
+                self._resting[card.lab] = left - 1
+                continue
+            try:
+                if await self._mirror.behind(card):
+                    async with self._dial(card.lab) as peer:
+                        await self._mirror.refresh(card, peer)
+            except PsiError as fault:
+                self._resting[card.lab] = REST
+                log.warning("peer's log not kept", peer=card.lab, code=fault.code, reason=fault.message)

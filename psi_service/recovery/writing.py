@@ -1,0 +1,105 @@
+"""Writing a recovered tail down, in one transaction with the ledger that its entries tell of.
+
+Before it is done nothing has changed, and when it is done all has: a node that is killed in between starts again from
+where it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlite_utils import Database
+
+from psi_core.identity.card import Card
+from psi_core.log.entry import EntryKind
+from psi_core.log.tree import root
+from psi_service.agreements.adopting import adopt_agreements
+from psi_service.backup.lost_log import withhold
+from psi_service.clock import instant
+from psi_service.log.node_log import NodeLog
+from psi_service.log.stored_tree import node_reader, store_leaf
+from psi_service.recovery.tail import Found
+from psi_service.sessions.catching_up import CatchingUp
+from psi_service.sessions.told import Told
+
+_END_EPOCHS = "UPDATE epoch_keys SET secret = NULL, ended = coalesce(ended, ?)"
+_RECOVERED = "UPDATE restorations SET recovered = ? WHERE recovered IS NULL"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A peer that was asked, and what its log tells of sessions and agreements that are not over here."""
+
+    card: Card
+    texts: Sequence[Told] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """What was done: entries that came back and those of them that are hashes alone, sessions, texts logged anew.
+
+    `withheld` counts budget lines that still count as spent: their peers were not asked.
+    """
+
+    before: int
+    entries: int
+    undisclosed: int
+    sessions: int
+    logged: int
+    withheld: int
+    sources: tuple[str, ...]
+
+
+class Writing:
+    """Inside a transaction: everything that a recovery changes."""
+
+    def __init__(self, log: NodeLog, catching_up: CatchingUp, now: datetime) -> None:
+        self._log = log
+        self._catching_up = catching_up
+        self._now = now
+
+    def recover(self, db: Database, start: int, found: Found | None, asked: Sequence[Asked]) -> Recovered:
+        """Append the tail, let the log grow again, and take back what its entries and the peers' logs tell.
+
+        Raises NodeRefusing when the log does not reach its head file then.
+        """
+        if found is not None:
+            for number, leaf in enumerate(found.leaves):
+                store_leaf(db, leaf, found.entries.get(start + number))
+            assert root(found.head.size, node_reader(db)) == found.head.root  # noqa: S101 -- checked by tail.py
+        self.settle_books(db)
+        self._log.resume(db)
+        return self.adopt(db, start, found, asked)
+
+    def settle_books(self, db: Database) -> None:
+        """What holds for every way out: no epoch goes on, and what may have been spent counts as spent."""
+        now = instant(self._now)
+        db.execute(_END_EPOCHS, (now,))
+        db.execute(_RECOVERED, (now,))
+        withhold(db.conn, self._now)
+
+    def adopt(self, db: Database, start: int, found: Found | None, asked: Sequence[Asked]) -> Recovered:
+        """Take back what the own log from `start` on and the peers' logs tell; the log may grow by now."""
+        sessions, logged = 0, 0
+        for each in asked:
+            own = self._catching_up.own(db, each.card, start)
+            adopt_agreements(db, each.card, own)
+            # Agreements first: what ran under them is written down behind them.
+            logged += adopt_agreements(db, each.card, each.texts, self._log)
+            part = self._catching_up.write(db, each.card.lab, [*own, *each.texts])
+            sessions, logged = sessions + len(part.sessions), logged + part.logged
+        entries = len(found.leaves) if found else 0
+        result = Recovered(
+            before=start,
+            entries=entries,
+            undisclosed=found.undisclosed if found else 0,
+            sessions=sessions,
+            logged=logged,
+            withheld=int(db.execute("SELECT count(*) FROM withheld_budgets").fetchone()[0]),
+            sources=found.sources if found else (),
+        )
+        body = {"action": "recovered", "from": start, "entries": entries, "undisclosed": result.undisclosed}
+        self._log.append(db, EntryKind.ADMIN, body | {"peers": [each.card.lab for each in asked]})
+        return result
