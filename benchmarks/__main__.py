@@ -24,9 +24,10 @@ def _import(arguments: argparse.Namespace) -> Shown:
 def _session(arguments: argparse.Namespace) -> Shown:
     from benchmarks.sessions import measure_session
 
-    return measure_session(
-        arguments.engine, arguments.items, arguments.direction, arguments.rounds, arguments.changed
-    )
+    new = arguments.new
+    if arguments.changed is not None:
+        new = max(1, int(arguments.items * arguments.changed))
+    return measure_session(arguments.engine, arguments.items, arguments.direction, arguments.rounds, new)
 
 
 def _audit(arguments: argparse.Namespace) -> Shown:
@@ -79,10 +80,16 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--engine", default="openmined")
     made.add_argument("--items", type=_number, default=50_000, help="on each side")
     made.add_argument("--direction", choices=("initiator", "responder", "both"), default="initiator")
-    made.add_argument(
+    grown = made.add_mutually_exclusive_group()
+    grown.add_argument(
         "--changed",
         type=_share,
-        help="engine oprf: after so large a share of new items, against a full session",
+        help="engine oprf: after so large a share of new items on each side, against a full session",
+    )
+    grown.add_argument(
+        "--new",
+        type=_number,
+        help="engine oprf: after so many new items on each side, against a full session",
     )
     made = command("audit", "an exported log", _audit)
     made.add_argument("--entries", type=_number, default=100_000)

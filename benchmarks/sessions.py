@@ -22,14 +22,12 @@ OVERLAP = 100
 """One item in so many is on both lists."""
 
 
-def measure_session(
-    engine: str, items: int, direction: str, rounds: int, changed: float | None = None
-) -> Figures:
+def measure_session(engine: str, items: int, direction: str, rounds: int, new: int | None = None) -> Figures:
     """Sessions and baselines take turns, `rounds` times; every figure is the median of its rounds.
 
     `seconds` run from Begin (both snapshots are frozen and logged) to the result in the initiator's memory.
-    `changed` (engine `oprf`): the measured sessions are incremental, after this share of each list has been added;
-    baseline `full` is a session that both nodes run in full.
+    `new` (engine `oprf`): the measured sessions are incremental, after so many items were added to each list; baseline
+    `full` is a session that both nodes run in full.
     """
     variant = engines()[engine].variant
     with TemporaryDirectory(prefix="psi-benchmark-") as temporary:
@@ -47,11 +45,11 @@ def measure_session(
                     forget_caches(*nodes)
                 full = _one(*nodes, engine, direction, len(shared))
                 baselines.append(_baselines(engine, full["lane"]))
-                if changed is not None:
+                if new is not None:
                     for node in nodes:
-                        give_list(node, folder, [_device() for _ in range(max(1, int(items * changed)))])
+                        give_list(node, folder, [_device() for _ in range(new)])
                     baselines[-1]["full"] = {name: full[name] for name in ("seconds", "cpu_seconds")}
-                runs.append(full if changed is None else _one(*nodes, engine, direction, len(shared)))
+                runs.append(full if new is None else _one(*nodes, engine, direction, len(shared)))
             peak = max(map(_memory, nodes))
     return Figures(
         command="session",
@@ -112,8 +110,8 @@ def _one(a: NodeProcess, b: NodeProcess, engine: str, direction: str, expected: 
 def _baselines(engine: str, lane: Mapping[str, Any]) -> dict[str, dict[str, float]]:
     own, peer = lane["own_size"], lane["peer_size"]
     found = {"plain": answer_of("benchmarks.plain_exchange", max(own, peer))}
-    if engine == "openmined":
-        parameters = engines()[engine].parameters(own, peer, "items")
+    if engine in ("openmined", "oprf"):
+        parameters = engines()["openmined"].parameters(own, peer, "items")
         sizes = (parameters["buckets"], parameters["bucket_size"], os.cpu_count())
         found["openmined"] = answer_of("benchmarks.bare_openmined", *sizes)
     return found

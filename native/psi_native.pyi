@@ -98,17 +98,65 @@ def oprf_encode_tags(tags: bytes, before: bytes, bits: int, total: int) -> bytes
 def oprf_decode_tags(code: bytes, before: bytes, bits: int, total: int, count: int) -> bytes:
     """Read exactly `count` tags; ValueError unless the code is the one that `oprf_encode_tags` writes."""
 
-def oprf_recall(
-    items: bytes, known_items: bytes, known_outputs: bytes, known_tags: bytes, each: int
-) -> list[bytes]:
-    """Four buffers: outputs (64 bytes) and tags (`each` bytes) of items, zeros where unknown; places (u32
-    little-endian) of the unknown items; places of the known items that are not among them."""
+@final
+class OprfKnown:
+    """What one side knows of an epoch, without outputs. Places and rows are u32, little-endian, side by side."""
 
-def oprf_arrange(items: bytes, outputs: bytes, tags: bytes, each: int) -> list[bytes]:
-    """Three buffers: distinct items (32 bytes each) in ascending order, their outputs (64) and tags (`each` bytes)."""
+    def __new__(cls, items: bytes, tags: bytes, list: bytes, each: int) -> OprfKnown:
+        """Of distinct ascending items (32 bytes each) with their tags (`each` bytes), and the sender's sorted tags."""
 
-def oprf_change(list: bytes, removed: bytes, added: bytes, each: int) -> bytes:
-    """A sorted list of values without `removed` (ValueError where one is not in it) and with `added`, all sorted."""
+    @property
+    def list(self) -> bytes:
+        """The sender's tags, sorted and packed."""
+
+    def after(self, items: bytes, tags: bytes, gone: bytes, leaving: bytes, coming: bytes) -> OprfKnown:
+        """After one more run: new items and their tags, items that left, tags that left and came; all ascend.
+
+        The new items' rows follow on those before. ValueError where this is no run on what is known.
+        """
+
+    def changed(self, leaving: bytes, coming: bytes) -> bytes:
+        """The sender's tags without `leaving` and with `coming`, all sorted.
+
+        ValueError where a tag that leaves is not among them.
+        """
+
+    def recall(self, list: _ReadOnly) -> OprfRecalled:
+        """Where the items of a list stand; ValueError where one comes twice."""
+
+    def counting(self) -> bytes:
+        """Rows that count, in the order of their items."""
+
+    def items(self, rows: bytes) -> bytes:
+        """Items of rows that count, packed."""
+
+    def tags(self, rows: bytes) -> bytes:
+        """Tags of rows, packed."""
+
+    def matches(self, recalled: OprfRecalled, new: bytes, list: bytes) -> bytes:
+        """Places, in the recalled list, of items whose tag is in the sorted `list`.
+
+        `new`: tags of its unknown items, in their order.
+        """
+
+@final
+class OprfRecalled:
+    """Where the items of one list stand; made by `OprfKnown.recall`."""
+
+    @property
+    def rows(self) -> bytes:
+        """For each item of the list its row; 2^32 - 1 where it has none."""
+
+    @property
+    def unknown(self) -> bytes:
+        """Places of the items that are not known."""
+
+    @property
+    def gone(self) -> bytes:
+        """Rows of known items that are not in the list."""
+
+def oprf_order(items: bytes) -> bytes:
+    """The order (places as u32, little-endian) that makes distinct items ascend; ValueError where one comes twice."""
 
 @final
 class VoleReceiver:

@@ -41,11 +41,12 @@ mod psi_native {
     use super::*;
 
     #[pymodule_export]
+    use super::oprf::cache_glue::{OprfKnown, OprfRecalled, oprf_order};
+    #[pymodule_export]
     use super::oprf::glue::{
-        OprfBlinded, oprf_answer, oprf_arrange, oprf_blind, oprf_change, oprf_check_answer,
-        oprf_check_possession, oprf_decode_tags, oprf_encode_tags, oprf_evaluate, oprf_label_keys,
-        oprf_matches, oprf_prove_possession, oprf_public_key, oprf_recall, oprf_return_values,
-        oprf_secret_key, oprf_sort, oprf_tags,
+        OprfBlinded, oprf_answer, oprf_blind, oprf_check_answer, oprf_check_possession, oprf_decode_tags,
+        oprf_encode_tags, oprf_evaluate, oprf_label_keys, oprf_matches, oprf_prove_possession,
+        oprf_public_key, oprf_return_values, oprf_secret_key, oprf_sort, oprf_tags,
     };
     #[pymodule_export]
     use super::vole::glue::{VoleReceiver, VoleSender, vole_slots};

@@ -100,6 +100,7 @@ class Exchange:
         signed = await self._close(lane_runs, learned)
         await self._exchange_checkpoints()
         self._progress.enter(Phase.DONE)
+        await self._keys.generations.shorten(self._session.session_id)
         return signed
 
     def _prepare(self) -> None:

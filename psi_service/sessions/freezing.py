@@ -18,8 +18,8 @@ from psi_service.sessions.mapped import Mapped
 from psi_service.sessions.members import SALTED, Changes, Dummy, Known, known_members, salted
 from psi_service.sessions.owned import ACTOR_BYTES, Owned, owned_elements
 
-Tagged = Callable[[Sequence[bytes]], set[bytes]]
-"""Which of these elements a cached generation knows."""
+Untagged = Callable[[Sequence[bytes]], list[int]]
+"""Places of those of these elements that a cached generation does not know."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,12 @@ class Room:
     """How a set is frozen that engine `oprf` sends: with dummies to spare, so that it can change by whole buckets.
 
     most: the agreement's largest run; a set that would pass it with the spare dummies goes without them.
-    tagged: of the generation that the run builds on; None: the run is full.
+    untagged: of the generation that the run builds on; None: the run is full.
     """
 
     bucket: int
     most: int
-    tagged: Tagged | None = field(default=None, repr=False)
+    untagged: Untagged | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, repr=False)
@@ -159,10 +159,10 @@ def _rotated(
     that leave are kept until the next generation counts: should this session break, the next one starts from them.
     """
     plain = dummies[:wanted], dummies[wanted:] if keeps_spare else ()
-    if room is None or room.tagged is None:
+    if room is None or room.untagged is None:
         return plain
-    found = room.tagged([*owned, *(element for element, _ in dummies)])
-    ours = [each for each in dummies if each[0] in found]
-    fixed, most = sum(each in found for each in owned), min(len(ours), wanted)
+    new = set(room.untagged([element for element, _ in dummies]))
+    ours = [each for place, each in enumerate(dummies) if place not in new]
+    fixed, most = len(owned) - len(room.untagged(owned)), min(len(ours), wanted)
     keep = most - (fixed + most) % room.bucket
     return plain if keep < 0 else (ours[:keep], ours[keep:])

@@ -2,13 +2,13 @@
 
 A generation is written before this side signs, or lets the other side sign, the record of its run. It counts once the
 record has both signatures; the receiver, who signs first, may build on one that the sender builds on already. The
-newest two stay, so that a damaged one costs no full run where both labs hold the one before.
+newest two stay, so that a damaged segment of the last run costs no full run where both labs hold the one before.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,12 +17,14 @@ from typing import Any
 import sqlite_utils
 import structlog
 
-from psi_core.engines.oprf.generation import Generation, GenerationName
+from psi_core.engines.oprf.generation import Generation
 from psi_core.engines.oprf.key import KeyStatement
 from psi_core.engines.oprf.lane import item_domain
+from psi_core.engines.oprf.segment import GenerationName, Left, Segment
 from psi_core.errors import StoreError
 from psi_core.session.items import items_of
-from psi_service.sessions.generation_file import FOLDER, read, remove, write
+from psi_service.sessions.chains import Chain, ChainReader, Link, chain_of, grown_long, set_chain
+from psi_service.sessions.segment_file import FOLDER, read, remove, write
 from psi_service.store.database import Store
 
 log = structlog.get_logger()
@@ -36,20 +38,27 @@ class Held:
     """One row: a generation that this side may build on."""
 
     row: dict[str, Any] = field(repr=False)
+    chain: Chain = field(repr=False)
 
     @property
     def name(self) -> GenerationName:
         """Number and hash."""
         return GenerationName(self.row["number"], self.row["hash"])
 
+    @property
+    def statement(self) -> KeyStatement:
+        """Of the key under which it was made."""
+        return KeyStatement.from_text(self.row["statement"])
+
 
 @dataclass(frozen=True)
 class Made:
-    """One lane's generation after a run, before it is written."""
+    """What one lane's run leaves, before it is written; `before`: what it was built on, None: a full run."""
 
     match_key: str
     statement: KeyStatement
-    generation: Generation = field(repr=False)
+    before: Generation | None = field(repr=False)
+    left: Left
 
 
 class Generations:
@@ -63,35 +72,57 @@ class Generations:
         """Those made under one key, newest first; `unsigned`: those that still wait for their record too."""
         name = (bytes.fromhex(statement.agreement), statement.match_key, statement.lab, statement.epoch)
 
-        def work(db: sqlite_utils.Database) -> list[dict[str, Any]]:
-            return list(
-                db.query(
-                    "SELECT * FROM generations WHERE agreement = ? AND match_key = ? AND sender = ? AND epoch = ?"
-                    " AND (held IS NOT NULL OR ?) ORDER BY held IS NOT NULL, held DESC, id DESC",
-                    (*name, unsigned),
-                )
+        def work(db: sqlite_utils.Database) -> list[Held]:
+            rows = db.query(
+                "SELECT * FROM generations WHERE agreement = ? AND match_key = ? AND sender = ? AND epoch = ?"
+                " AND (held IS NOT NULL OR ?) ORDER BY held IS NOT NULL, held DESC, id DESC",
+                (*name, unsigned),
             )
+            return [
+                Held(row, chain_of(db, row["id"])) for row in rows if row["statement"] == statement.text()
+            ]
 
-        return [Held(row) for row in await self._store.query(work) if row["statement"] == statement.text()]
+        return await self._store.query(work)
 
-    async def load(self, held: Held) -> Generation | None:
-        """The state itself; None when its file is damaged, which is told in the journal: it is thrown away then."""
-        row = held.row
-        path = folder(self._store) / row["file"]
+    def reader(self) -> ChainReader:
+        """Reads generations that have files in common once."""
+        return ChainReader(folder(self._store), self._data_key)
+
+    async def load(self, held: Held, reader: ChainReader) -> Generation | None:
+        """The state itself; None when a file is damaged, which is told in the journal: it is thrown away then."""
         try:
-            return await asyncio.to_thread(read, path, self._data_key, held.name, row["file_hash"])
+            return await asyncio.to_thread(reader.read, held.statement, held.name, held.chain)
         except StoreError as fault:
-            log.warning("cache thrown away", match_key=row["match_key"], reason=str(fault))
-            # An erasure may have put another file in its place meanwhile, which is as good as before.
-            await self._store.transaction(
-                lambda db: _delete(self._store, db, "id = ? AND file = ?", (row["id"], row["file"]))
-            )
-            return None
+            log.warning("cache thrown away", match_key=held.row["match_key"], reason=str(fault))
+
+        def work(db: sqlite_utils.Database) -> None:
+            # An erasure may have put other files in their place meanwhile, which are as good as before.
+            if chain_of(db, held.row["id"]) == held.chain:
+                _delete(self._store, db, "id = ?", (held.row["id"],))
+
+        await self._store.transaction(work)
+        return None
 
     async def keep(self, session_id: str, made: Sequence[Made]) -> None:
-        """Write the generations that a session's run makes; they count when its record has both signatures."""
-        rows = [await asyncio.to_thread(self._written, session_id, each) for each in made]
-        await self._store.transaction(lambda db: db.table("generations").insert_all(rows) if rows else None)
+        """Write what a session's run leaves; it counts when the record has both signatures."""
+        for each in made:
+            link = await asyncio.to_thread(self._write, each.left.segment)
+            if not await self._store.transaction(partial(self._enter, session_id, each, link)):
+                # What it was built on was thrown away meanwhile: it is written whole.
+                await asyncio.to_thread(remove, folder(self._store) / link.file)
+                link = await asyncio.to_thread(self._write_whole, each)
+                await self._store.transaction(partial(self._enter, session_id, each, link, whole=True))
+
+    async def shorten(self, session_id: str) -> None:
+        """After a session: write the long chains that it left as one base each."""
+        for held in await self._store.query(partial(_made_by, session_id)):
+            if grown_long(held.chain):
+                try:
+                    link = await asyncio.to_thread(self._write_base, held)
+                except StoreError as fault:
+                    log.warning("cache not shortened", match_key=held.row["match_key"], reason=str(fault))
+                    continue
+                await self._store.transaction(partial(self._replace, held, (link,)))
 
     async def discard(self, agreement: bytes, match_keys: Iterable[str], sender: str) -> None:
         """Throw away all of these match keys: the next run is full."""
@@ -110,7 +141,7 @@ class Generations:
         def work(db: sqlite_utils.Database) -> set[str]:
             over = "agreement NOT IN (SELECT hash FROM agreements WHERE state = 'in_force')"
             _delete(self._store, db, over, ())
-            return {name for (name,) in db.execute("SELECT file FROM generations").fetchall()}
+            return {name for (name,) in db.execute("SELECT file FROM generation_segments").fetchall()}
 
         named = await self._store.transaction(work)
         await asyncio.to_thread(_sweep, folder(self._store), named)
@@ -119,44 +150,66 @@ class Generations:
         """Take erased or expired elements (32 bytes each) out of every cache, in the current transaction."""
         if not elements:
             return
-        for row in list(db.query("SELECT * FROM generations WHERE match_key = ?", (match_key,))):
-            statement, path = KeyStatement.from_text(row["statement"]), folder(self._store) / row["file"]
+        files = db.execute(
+            "SELECT DISTINCT file, file_hash, statement, EXISTS (SELECT 1 FROM epoch_keys WHERE"
+            " epoch_keys.agreement = generations.agreement AND epoch_keys.match_key = generations.match_key"
+            " AND epoch_keys.epoch = generations.epoch AND epoch_keys.statement = generations.statement)"
+            " FROM generation_segments JOIN generations ON id = generation WHERE match_key = ?",
+            (match_key,),
+        ).fetchall()
+        for file, file_hash, text, sends in files:
+            statement = KeyStatement.from_text(text)
             try:
-                found = read(path, self._data_key, Held(row).name, row["file_hash"])
+                found = read(folder(self._store), file, self._data_key, file_hash)
                 erased = items_of(item_domain(statement), elements)
-                sends = bool(
-                    db.execute(
-                        "SELECT 1 FROM epoch_keys WHERE agreement = ? AND match_key = ? AND epoch = ?"
-                        " AND statement = ?",
-                        (row["agreement"], match_key, row["epoch"], row["statement"]),
-                    ).fetchone()
-                )
-                name, digest = write(
-                    folder(self._store), self._data_key, found.without(erased, statement, sends=sends)
-                )
+                left = found.without(erased, statement, sends=bool(sends))
+                if left is not None:
+                    _rename(self._store, db, file, self._write(left))
             except StoreError as fault:
                 log.warning("cache thrown away", match_key=match_key, reason=str(fault))
-                _delete(self._store, db, "id = ?", (row["id"],))
-                continue
-            db.execute(
-                "UPDATE generations SET file = ?, file_hash = ? WHERE id = ?", (name, digest, row["id"])
-            )
-            self._store.on_commit(partial(remove, path))
+                where = "id IN (SELECT generation FROM generation_segments WHERE file = ?)"
+                _delete(self._store, db, where, (file,))
 
-    def _written(self, session_id: str, made: Made) -> dict[str, Any]:
-        name, digest = write(folder(self._store), self._data_key, made.generation)
-        return {
+    def _write(self, segment: Segment) -> Link:
+        name, digest = write(folder(self._store), self._data_key, segment)
+        return Link(name, digest, segment.outputs.count)
+
+    def _write_whole(self, made: Made) -> Link:
+        before, segment = made.before, made.left.segment
+        return self._write(before.after(segment).whole() if before else segment)
+
+    def _write_base(self, held: Held) -> Link:
+        return self._write(self.reader().read(held.statement, held.name, held.chain).whole())
+
+    def _enter(
+        self, session_id: str, made: Made, link: Link, db: sqlite_utils.Database, *, whole: bool = False
+    ) -> bool:
+        """Enter the row of a generation; False: what it was built on has no row any more."""
+        before: Chain = ()
+        if made.before is not None and not whole:
+            before = _chain_named(db, made.statement, made.before.name)
+            if not before:
+                return False
+        row = {
             "agreement": bytes.fromhex(made.statement.agreement),
             "match_key": made.match_key,
             "sender": made.statement.lab,
             "epoch": made.statement.epoch,
             "statement": made.statement.text(),
-            "number": made.generation.name.number,
-            "hash": made.generation.name.hash,
+            "number": made.left.name.number,
+            "hash": made.left.name.hash,
             "session_id": session_id,
-            "file": name,
-            "file_hash": digest,
         }
+        set_chain(db, int(db.table("generations").insert(row).last_pk or 0), (*before, link))
+        return True
+
+    def _replace(self, held: Held, chain: Chain, db: sqlite_utils.Database) -> None:
+        """Give a generation other files, unless it has others or none by now."""
+        if chain_of(db, held.row["id"]) == held.chain:
+            set_chain(db, held.row["id"], chain)
+            _unlink_unnamed(self._store, db, [link.file for link in held.chain])
+        else:
+            _unlink_unnamed(self._store, db, [link.file for link in chain])
 
 
 def folder(store: Store) -> Path:
@@ -205,12 +258,40 @@ def dropped(store: Store, db: sqlite_utils.Database, session_id: str, *, doubtfu
         )
 
 
+def _made_by(session_id: str, db: sqlite_utils.Database) -> list[Held]:
+    rows = db.query("SELECT * FROM generations WHERE session_id = ? AND held IS NOT NULL", (session_id,))
+    return [Held(row, chain_of(db, row["id"])) for row in rows]
+
+
+def _chain_named(db: sqlite_utils.Database, statement: KeyStatement, name: GenerationName) -> Chain:
+    row = db.execute(
+        "SELECT id FROM generations WHERE number = ? AND hash = ? AND statement = ?",
+        (name.number, name.hash, statement.text()),
+    ).fetchone()
+    return chain_of(db, row[0]) if row else ()
+
+
+def _rename(store: Store, db: sqlite_utils.Database, file: str, link: Link) -> None:
+    """Put another file in the place of one, in every chain."""
+    db.execute(
+        "UPDATE generation_segments SET file = ?, file_hash = ?, rows = ? WHERE file = ?", (*link, file)
+    )
+    _unlink_unnamed(store, db, [file])
+
+
 def _delete(store: Store, db: sqlite_utils.Database, where: str, values: Sequence[object]) -> None:
-    rows = db.execute(f"SELECT id, file FROM generations WHERE {where}", values).fetchall()  # noqa: S608 - ours
-    for number, file in rows:
+    rows = db.execute(f"SELECT id FROM generations WHERE {where}", values).fetchall()  # noqa: S608 - ours
+    for (number,) in rows:
+        files = [link.file for link in chain_of(db, number)]
         db.execute("DELETE FROM generations WHERE id = ?", (number,))
-        gone: Callable[[], None] = partial(remove, folder(store) / file)
-        store.on_commit(gone)
+        _unlink_unnamed(store, db, files)
+
+
+def _unlink_unnamed(store: Store, db: sqlite_utils.Database, files: Iterable[str]) -> None:
+    """Remove, once this transaction is committed, those files that no chain names any more."""
+    for file in files:
+        if not db.execute("SELECT 1 FROM generation_segments WHERE file = ?", (file,)).fetchone():
+            store.on_commit(partial(remove, folder(store) / file))
 
 
 def _sweep(where: Path, named: set[str]) -> None:

@@ -10,9 +10,10 @@ from functools import partial
 import structlog
 
 from psi_core.agreement.agreement import Agreement
-from psi_core.engines.oprf.changes import receiver_terms, sender_terms, tagged
-from psi_core.engines.oprf.generation import Generation, GenerationName, common
+from psi_core.engines.oprf.changes import receiver_terms, sender_terms, untagged
+from psi_core.engines.oprf.generation import Generation, common
 from psi_core.engines.oprf.key import KeyStatement
+from psi_core.engines.oprf.segment import GenerationName
 from psi_core.engines.questions import CHANGES, same
 from psi_core.errors import ProtocolFault
 from psi_core.session.opening import Accept, GenerationTerms, Offer
@@ -110,8 +111,12 @@ class Increments:
             return NOTHING
         rows = await self._generations.held(statement, unsigned=not sends)
         found: list[Generation] = []
+        reader = self._generations.reader()
         for row in rows:
-            if len(found) < (1 if sends else 2) and (loaded := await self._generations.load(row)) is not None:
+            if (
+                len(found) < (1 if sends else 2)
+                and (loaded := await self._generations.load(row, reader)) is not None
+            ):
                 found.append(loaded)
         return Standing(statement, tuple(found))
 
@@ -124,9 +129,10 @@ class Increments:
         due = ("new",) if sends else ("added", "removed")
         names = [_name(each) for each in shown or () if _stated(each) == due]
         rows = await self._generations.held(statement, unsigned=not sends)
+        reader = self._generations.reader()
         while (chosen := common([row.name for row in rows], names)) is not None:
             row = next(row for row in rows if row.name == chosen)
-            if (loaded := await self._generations.load(row)) is not None:
+            if (loaded := await self._generations.load(row, reader)) is not None:
                 return Standing(statement, (loaded,))
             rows.remove(row)
         return Standing(statement, why=NONE_COMMON if rows else NONE_HERE)
@@ -138,7 +144,7 @@ class Increments:
         count = sender_terms if sends else receiver_terms
         made = []
         for each in standing.found:
-            terms = await asyncio.to_thread(count, each, standing.statement, frozen.snapshot.elements, bucket)
+            terms = await asyncio.to_thread(count, each, frozen.snapshot.elements, bucket)
             if terms is not None:
                 made.append(Increment(standing.statement, each, terms))
         return Step(tuple(made), NONE_COMMON if made else NOT_WHOLE)
@@ -160,7 +166,7 @@ def room(standing: Standing, agreement: Agreement, match_key: str) -> Room:
     bucket, most = agreement.delta_bucket, agreement.terms(match_key).max_size
     if standing.statement is None or not standing.found:
         return Room(bucket, most)
-    return Room(bucket, most, partial(tagged, standing.found[0], standing.statement))
+    return Room(bucket, most, partial(untagged, standing.found[0]))
 
 
 def answered(own: Increment, shown: Sequence[GenerationTerms]) -> GenerationTerms:

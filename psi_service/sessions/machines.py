@@ -8,10 +8,9 @@ from typing import Any, Protocol, cast
 
 from psi_core.engines.interface import Engine, LaneContext, Worker
 from psi_core.engines.oprf.bundle import BundleHeader, evaluated
-from psi_core.engines.oprf.changes import forgetting
 from psi_core.engines.oprf.delta_lane import DeltaLane
-from psi_core.engines.oprf.generation import Generation
 from psi_core.engines.oprf.lane import KeepChunk, OprfLane, item_domain
+from psi_core.engines.oprf.segment import Left
 from psi_core.engines.vole.lane import VoleLane, run_context
 from psi_core.session.closing import Chunks
 from psi_core.session.items import PRIVATE_CANARIES, LaneItems, domain, dummy, fill, shared_canaries
@@ -25,7 +24,7 @@ from psi_service.sessions.open_session import OpenSession
 class _Remembers(Protocol):
     """A machine of engine `oprf`, whole or incremental."""
 
-    def generation(self) -> Generation: ...
+    def left(self) -> Left: ...
 
 
 def fill_lanes(session: OpenSession) -> tuple[LaneItems, ...]:
@@ -93,7 +92,7 @@ def proven_chunks(
     for each in lane_runs:
         hashes = getattr(each.machine, "chunk_hashes", None)
         if hashes is not None:
-            name = made[each.lane].generation.name
+            name = made[each.lane].left.name
             found[each.lane] = Chunks(
                 root=hashes.root().hex(),
                 count=hashes.count,
@@ -110,7 +109,10 @@ def made_generations(session: OpenSession, lane_runs: list[LaneRun]) -> dict[int
         key = session.keys[each.lane]
         if key is not None:
             machine = cast(_Remembers, each.machine)
-            made[each.lane] = Made(session.frozen[each.lane].match_key, key.statement, machine.generation())
+            step = session.increments[each.lane]
+            before = step.generation if step else None
+            name = session.frozen[each.lane].match_key
+            made[each.lane] = Made(name, key.statement, before, machine.left())
     return made
 
 
@@ -140,9 +142,5 @@ def _context(
             facts["keep_chunk"] = keep_chunk
         if step is None:
             return OprfLane(**vars(plain), **facts, caches=True)
-        generation = step.generation
-        if key.own is None:
-            new = lane.parameters["new"]
-            generation = forgetting(generation, key.statement, items.items, new)
-        return DeltaLane(**vars(plain), **facts, generation=generation)
+        return DeltaLane(**vars(plain), **facts, generation=step.generation)
     return plain

@@ -29,6 +29,8 @@ pub enum OprfFault {
     Order { what: &'static str, index: usize },
     /// A value is not in the list from which it is to be taken.
     Unknown { what: &'static str, index: usize },
+    /// A value stands where it stood before.
+    Twice { what: &'static str, index: usize },
     /// The operating system gave no random bytes.
     Random,
 }
@@ -51,6 +53,7 @@ impl std::fmt::Display for OprfFault {
             Self::Code { tag } => write!(f, "the coded tags are malformed at tag {tag}"),
             Self::Order { what, index } => write!(f, "{what} do not ascend at {index}"),
             Self::Unknown { what, index } => write!(f, "{what}, number {index}, is not in the list"),
+            Self::Twice { what, index } => write!(f, "{what}, number {index}, comes twice"),
             Self::Random => write!(f, "the operating system gave no random bytes"),
         }
     }

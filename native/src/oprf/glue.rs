@@ -5,11 +5,10 @@ use pyo3::types::PyBytes;
 
 use super::answer::{self, Answer};
 use super::blinded::Blinded;
-use super::cache::Known;
 use super::fault::OprfFault;
 use super::keys::{self, PublicKey, SecretKey};
 use super::suite::{Encoded, Output};
-use super::{cache, outputs, tags};
+use super::{cache_index, outputs, tags};
 use crate::error::Fault;
 use crate::packed::elements;
 
@@ -25,11 +24,11 @@ fn public_key(bytes: &[u8]) -> PyResult<PublicKey> {
     Ok(PublicKey::from_bytes(exactly("public key", bytes)?)?)
 }
 
-fn encoded<'a>(what: &'static str, bytes: &'a [u8]) -> PyResult<&'a [Encoded]> {
+pub(super) fn encoded<'a>(what: &'static str, bytes: &'a [u8]) -> PyResult<&'a [Encoded]> {
     Ok(elements::<32>(what, bytes)?)
 }
 
-fn found<'py>(
+pub(super) fn found<'py>(
     py: Python<'py>,
     compute: impl FnOnce() -> Result<Vec<u8>, OprfFault> + Send,
 ) -> PyResult<Bound<'py, PyBytes>> {
@@ -179,7 +178,7 @@ pub fn oprf_matches<'py>(
     each: usize,
 ) -> PyResult<Bound<'py, PyBytes>> {
     found(py, || {
-        let places = tags::matches(own, sorted, each)?;
+        let places = cache_index::matches(own, sorted, each)?;
         Ok(places.into_iter().flat_map(u32::to_le_bytes).collect())
     })
 }
@@ -215,61 +214,4 @@ pub fn oprf_decode_tags<'py>(
         let before = tags::numbers(before, each)?.last().copied().unwrap_or(0);
         Ok(tags::bytes(&tags::Code::new(bits, total)?.decode(before, code, count)?, each))
     })
-}
-
-fn packed_positions(places: &[u32]) -> Vec<u8> {
-    places.iter().flat_map(|place| place.to_le_bytes()).collect()
-}
-
-/// Four buffers: outputs and tags of items (zeros where unknown), places of the unknown ones, and places of the known
-/// items that are not among them (u32 little-endian).
-#[pyfunction]
-pub fn oprf_recall<'py>(
-    py: Python<'py>,
-    items: &[u8],
-    known_items: &[u8],
-    known_outputs: &[u8],
-    known_tags: &[u8],
-    each: usize,
-) -> PyResult<[Bound<'py, PyBytes>; 4]> {
-    let (items, known) = (encoded("items", items)?, encoded("known items", known_items)?);
-    let outputs = packed_outputs(known_outputs)?;
-    let found =
-        py.detach(|| Ok::<_, OprfFault>(Known::new(known, outputs, known_tags, each)?.recall(items)))?;
-    Ok([
-        PyBytes::new(py, found.outputs.as_flattened()),
-        PyBytes::new(py, &found.tags),
-        PyBytes::new(py, &packed_positions(&found.unknown)),
-        PyBytes::new(py, &packed_positions(&found.gone)),
-    ])
-}
-
-/// Distinct items in ascending order, and their outputs and tags in the same order.
-#[pyfunction]
-pub fn oprf_arrange<'py>(
-    py: Python<'py>,
-    items: &[u8],
-    outputs: &[u8],
-    tags: &[u8],
-    each: usize,
-) -> PyResult<[Bound<'py, PyBytes>; 3]> {
-    let (items, outputs) = (encoded("items", items)?, packed_outputs(outputs)?);
-    let found = py.detach(|| cache::arranged(items, outputs, tags, each))?;
-    Ok([
-        PyBytes::new(py, found.items.as_flattened()),
-        PyBytes::new(py, found.outputs.as_flattened()),
-        PyBytes::new(py, &found.tags),
-    ])
-}
-
-/// A sorted list without the sorted `removed`, all of which it must hold, and with the sorted `added`.
-#[pyfunction]
-pub fn oprf_change<'py>(
-    py: Python<'py>,
-    list: &[u8],
-    removed: &[u8],
-    added: &[u8],
-    each: usize,
-) -> PyResult<Bound<'py, PyBytes>> {
-    found(py, || cache::changed(list, removed, added, each))
 }

@@ -24,6 +24,8 @@
 pub mod answer;
 pub mod blinded;
 pub mod cache;
+pub mod cache_glue;
+pub mod cache_index;
 pub mod client;
 mod fault;
 pub mod glue;
@@ -33,6 +35,7 @@ pub mod poprf;
 pub mod proof;
 pub mod server;
 pub mod suite;
+pub mod tag_changes;
 pub mod tags;
 
 pub use fault::OprfFault;

@@ -1,4 +1,4 @@
-//! Lists of tags: sorted, coded as Golomb-Rice differences, looked up.
+//! Lists of tags: sorted, coded as Golomb-Rice differences.
 //!
 //! A tag is a number below 2^bits. The code of a sorted list is, for each tag, the difference to the one before (to
 //! zero at first): its high part in unary (ones, then a zero), its `low` lowest bits, most significant bit first. The
@@ -20,14 +20,20 @@ pub fn width(bits: u32) -> Result<usize, OprfFault> {
     }
 }
 
-/// Read values of `each` bytes (1 to 16), big-endian.
-pub fn numbers(values: &[u8], each: usize) -> Result<Vec<u128>, OprfFault> {
+/// How many values of `each` bytes (1 to 16) there are.
+pub fn widths(values: &[u8], each: usize) -> Result<usize, OprfFault> {
     if !(1..=16).contains(&each) {
         return Err(OprfFault::Range { what: "the length of a value", got: each as u64, most: 16 });
     }
     if !values.len().is_multiple_of(each) {
         return Err(OprfFault::Count { what: "bytes of values", got: values.len(), want: each });
     }
+    Ok(values.len() / each)
+}
+
+/// Read values of `each` bytes (1 to 16), big-endian.
+pub fn numbers(values: &[u8], each: usize) -> Result<Vec<u128>, OprfFault> {
+    widths(values, each)?;
     Ok(values.par_chunks(each).with_min_len(4_096).map(number).collect())
 }
 
@@ -45,20 +51,6 @@ pub fn sorted(values: &[u8], each: usize) -> Result<Vec<u8>, OprfFault> {
     let mut numbers = numbers(values, each)?;
     numbers.par_sort_unstable();
     Ok(bytes(&numbers, each))
-}
-
-/// Places, in `own`, of the values that are in `sorted`; both of `each` bytes.
-pub fn matches(own: &[u8], sorted: &[u8], each: usize) -> Result<Vec<u32>, OprfFault> {
-    let (own, theirs) = (numbers(own, each)?, numbers(sorted, each)?);
-    if own.len() > u32::MAX as usize {
-        return Err(OprfFault::Range {
-            what: "the number of values",
-            got: own.len() as u64,
-            most: u32::MAX.into(),
-        });
-    }
-    let places = own.par_iter().enumerate().with_min_len(4_096);
-    Ok(places.filter(|(_, tag)| theirs.binary_search(tag).is_ok()).map(|(place, _)| place as u32).collect())
 }
 
 /// The shape of a code: tags of `bits` bits, of which the lowest `low` are written as they are.

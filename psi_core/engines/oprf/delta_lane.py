@@ -35,10 +35,13 @@ class DeltaLane(OprfLane):
         """How many tags leave."""
         return self.parameters.get("removed", 0)
 
+    def check_set(self) -> None:
+        """Nothing: looking the items up (`recalled`) finds two that are equal."""
+
     def check(self) -> None:
         """As `OprfLane.check`; raises EngineFault too when the sizes do not lead from the generation to this run."""
         super().check()
-        before = len(self.generation.tags) // width_of(self.statement)
+        before = len(self.generation.known.list) // width_of(self.statement)
         sends = len(self.items) if self.key is not None else self.peer_size
         receives = self.peer_size if self.key is not None else len(self.items)
         if before - self.removed + self.added != sends or not 0 <= self.removed <= before:

@@ -11,17 +11,21 @@ direction `both`: return values of all matches  -->
 from __future__ import annotations
 
 import secrets
+from array import array
 from collections.abc import Iterator
 
 from psi_core import native_core
 from psi_core.engines.interface import Outcome
 from psi_core.engines.oprf.chunks import ChunkHashes, cut
 from psi_core.engines.oprf.delta_lane import DeltaLane
-from psi_core.engines.oprf.generation import Facts, Generation, next_generation, width_of
+from psi_core.engines.oprf.kept_outputs import OUTPUT_BYTES
+from psi_core.engines.oprf.recalled import Recalled
 from psi_core.engines.oprf.receiver import SEED_BYTES
 from psi_core.engines.oprf.return_frames import return_frames
+from psi_core.engines.oprf.segment import Facts, Left
 from psi_core.engines.oprf.tag_frames import TagReader
 from psi_core.errors import EngineFault, ProtocolFault
+from psi_core.session.packed import Packed, gather
 
 
 class DeltaReceiver:
@@ -31,19 +35,29 @@ class DeltaReceiver:
         self._lane = lane
         self._bits = lane.statement.tag_bits
         self._seed = secrets.token_bytes(SEED_BYTES)
-        self._known = lane.generation.recall(b"".join(lane.items), lane.statement)
-        self._new = self._known.unknown
-        if len(self._new) != lane.new:
-            raise EngineFault(
-                f"oprf: lane {lane.match_key} has {len(self._new):,} new items, {lane.new:,} stated"
-            )
+        self._known = Recalled(lane.generation, lane.items)
+        self._new = self._to_evaluate()
+        self._outputs: list[bytes] = []
         self._chunks = cut(lane.new)
         self._blinded: list[native_core.native.OprfBlinded] = []
         self._leaving = TagReader(lane.removed, self._bits)
         self._coming = TagReader(lane.added, self._bits)
-        self._tags = lane.generation.tags
+        self._tags = b""
         self._started = False
         self.chunk_hashes = ChunkHashes()
+
+    def _to_evaluate(self) -> list[int]:
+        """Places of the new items, and of as many known ones as the stated number, a whole bucket, has more.
+
+        Each has a fresh blind, so that the sender cannot tell them from new ones.
+        """
+        unknown, stated = self._known.unknown, self._lane.new
+        places = sorted(unknown + self._known.known_at_random(max(stated - len(unknown), 0)))
+        if len(places) != stated:
+            raise EngineFault(
+                f"oprf: lane {self._lane.match_key} has {len(places):,} new items, {stated:,} stated"
+            )
+        return places
 
     def start(self) -> Iterator[bytes]:
         """Yield the blinded chunks of new items."""
@@ -55,7 +69,7 @@ class DeltaReceiver:
     def _blind(self) -> Iterator[bytes]:
         for chunk in self._chunks:
             places = self._new[chunk.first : chunk.first + chunk.count]
-            items = b"".join(self._lane.items[place] for place in places)
+            items = self._known.items_at(places)
             blinded = native_core.native.oprf_blind(self._seed, chunk.first, items)
             self._blinded.append(blinded)
             yield blinded.elements
@@ -78,9 +92,7 @@ class DeltaReceiver:
     def _change_tags(self) -> None:
         lane = self._lane
         try:
-            self._tags = native_core.native.oprf_change(
-                lane.generation.tags, self._leaving.tags(), self._coming.tags(), width_of(lane.statement)
-            )
+            self._tags = lane.generation.known.changed(self._leaving.tags(), self._coming.tags())
         except ValueError as fault:
             raise ProtocolFault(f"oprf: the peer's changes: {fault}") from None
 
@@ -98,21 +110,22 @@ class DeltaReceiver:
             outputs = blinded.finish(public, answer, chunk.binding(lane.ctx))
         except ValueError as fault:
             raise ProtocolFault(f"oprf: the answer to chunk {chunk.number}: {fault}") from None
-        self._known.set(self._new[chunk.first : chunk.first + chunk.count], outputs)
+        self._outputs.append(outputs)
         lane.keep_chunk(chunk.number, blinded.elements, answer)
         self.chunk_hashes.add(blinded.elements, answer)
-        if self.done and lane.returns:
-            yield from self._return()
+        if self.done:
+            self._learn()
+            if lane.returns:
+                yield from self._return()
+
+    def _learn(self) -> None:
+        unknown = set(self._known.unknown)
+        new = array("I", [at for at, place in enumerate(self._new) if place in unknown])
+        self._known.learn(bytes(gather(Packed(b"".join(self._outputs), OUTPUT_BYTES), new).buffer))
 
     def _return(self) -> Iterator[bytes]:
-        matched = self._known.outputs_of(self._matches())
+        matched = self._known.outputs_of(self._known.matches(self._tags))
         yield from return_frames(native_core.native.oprf_return_values(matched, self._lane.ctx))
-
-    def _matches(self) -> list[int]:
-        width = width_of(self._lane.statement)
-        return native_core.positions(
-            native_core.native.oprf_matches(bytes(self._known.tags), self._tags, width)
-        )
 
     @property
     def opened(self) -> bool:
@@ -128,15 +141,12 @@ class DeltaReceiver:
         """Return the positions of all matches, old and new, and their number."""
         if not self.done:
             raise EngineFault("oprf: the result was asked for before every answer arrived")
-        positions = tuple(self._matches())
+        positions = self._known.matches(self._tags)
         return Outcome(positions, len(positions))
 
-    def generation(self) -> Generation:
-        """Our state after this run; it counts once the record is signed."""
+    def left(self) -> Left:
+        """What this run leaves; it counts once the record is signed."""
         if not self.done:
             raise EngineFault("oprf: the next generation was asked for before every answer arrived")
-        lane = self._lane
-        root, size = self.chunk_hashes.root(), len(lane.items)
-        facts = Facts(lane.statement, lane.generation.name, root, size, self._tags)
-        known = self._known
-        return next_generation(facts, known.items, bytes(known.outputs), bytes(known.tags))
+        facts = Facts(self._lane.generation.name, self.chunk_hashes.root(), len(self._lane.items))
+        return self._known.left(facts, self._leaving.tags(), self._coming.tags(), self._tags)

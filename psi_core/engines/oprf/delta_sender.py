@@ -8,9 +8,11 @@ from psi_core import native_core
 from psi_core.engines.interface import Outcome
 from psi_core.engines.oprf.chunks import Chunk, ChunkHashes, cut
 from psi_core.engines.oprf.delta_lane import DeltaLane
-from psi_core.engines.oprf.generation import Facts, Generation, next_generation, width_of
+from psi_core.engines.oprf.generation import width_of
 from psi_core.engines.oprf.key import EpochKey
+from psi_core.engines.oprf.recalled import Recalled
 from psi_core.engines.oprf.return_frames import RETURN_BYTES, ReturnReader
+from psi_core.engines.oprf.segment import Facts, Left
 from psi_core.engines.oprf.tag_frames import encode_frames
 from psi_core.errors import EngineFault, ProtocolFault
 
@@ -22,7 +24,7 @@ class DeltaSender:
         self._lane = lane
         self._secret = key.secret
         self._width = width_of(lane.statement)
-        self._known = lane.generation.recall(b"".join(lane.items), lane.statement)
+        self._known = Recalled(lane.generation, lane.items)
         if len(self._known.unknown) != lane.added:
             raise EngineFault(
                 f"oprf: lane {lane.match_key} adds {len(self._known.unknown):,} tags, {lane.added:,} stated"
@@ -30,7 +32,7 @@ class DeltaSender:
         self._chunks = cut(lane.new)
         self._blinded: list[bytes] = []
         self._theirs = ReturnReader(min(len(lane.items), lane.peer_size))
-        self._tags = lane.generation.tags
+        self._leaving = self._coming = self._tags = b""
         self._started = False
         self._completed = False
         self.chunk_hashes = ChunkHashes()
@@ -44,21 +46,18 @@ class DeltaSender:
 
     def _send_changes(self) -> Iterator[bytes]:
         lane, known, native = self._lane, self._known, native_core.native
-        for chunk in cut(len(known.unknown)):
-            places = known.unknown[chunk.first : chunk.first + chunk.count]
-            items = b"".join(lane.items[place] for place in places)
-            known.set(places, native.oprf_evaluate(self._secret, items))
-        coming = native.oprf_sort(known.tags_of(known.unknown), self._width)
-        left = lane.generation.tags_of(known.gone, lane.statement) + lane.generation.orphans
-        leaving = native.oprf_sort(left, self._width)
-        if len(leaving) != lane.removed * self._width:
+        chunks = (known.unknown[each.first : each.first + each.count] for each in cut(len(known.unknown)))
+        known.learn(b"".join([native.oprf_evaluate(self._secret, known.items_at(each)) for each in chunks]))
+        self._coming = native.oprf_sort(known.new_tags, self._width)
+        self._leaving = native.oprf_sort(known.gone_tags() + lane.generation.orphans, self._width)
+        if len(self._leaving) != lane.removed * self._width:
             raise EngineFault(f"oprf: lane {lane.match_key} removes another number of tags than stated")
         try:
-            self._tags = native.oprf_change(lane.generation.tags, leaving, coming, self._width)
+            self._tags = lane.generation.known.changed(self._leaving, self._coming)
         except ValueError as fault:
             raise EngineFault(f"oprf: the cached generation is damaged: {fault}. Run in full.") from None
-        yield from encode_frames(leaving, lane.statement.tag_bits)
-        yield from encode_frames(coming, lane.statement.tag_bits)
+        yield from encode_frames(self._leaving, lane.statement.tag_bits)
+        yield from encode_frames(self._coming, lane.statement.tag_bits)
 
     def receive(self, frame: bytes) -> Iterator[bytes]:
         """Take a blinded chunk, or return values once the answers were sent; nothing is answered before the barrier."""
@@ -114,18 +113,12 @@ class DeltaSender:
         """With direction `both`: positions of its items whose return values came back, and their number."""
         if not self.learns or not self.done:
             raise EngineFault("oprf: a sender's result was asked for before every return value arrived")
-        own = native_core.native.oprf_return_values(bytes(self._known.outputs), self._lane.ctx)
-        found = native_core.native.oprf_matches(own, self._theirs.values(), RETURN_BYTES)
-        positions = tuple(native_core.positions(found))
+        positions = tuple(self._known.returned(self._theirs.values(), self._lane.ctx, RETURN_BYTES))
         return Outcome(positions, len(positions))
 
-    def generation(self) -> Generation:
-        """Our state after this run; it counts once the record is signed."""
+    def left(self) -> Left:
+        """What this run leaves; it counts once the record is signed."""
         if self.chunk_hashes.count != len(self._chunks):
             raise EngineFault("oprf: the next generation was asked for before every chunk was answered")
-        lane = self._lane
-        facts = Facts(
-            lane.statement, lane.generation.name, self.chunk_hashes.root(), lane.peer_size, self._tags
-        )
-        known = self._known
-        return next_generation(facts, known.items, bytes(known.outputs), bytes(known.tags))
+        facts = Facts(self._lane.generation.name, self.chunk_hashes.root(), self._lane.peer_size)
+        return self._known.left(facts, self._leaving, self._coming, self._tags)

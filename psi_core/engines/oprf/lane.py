@@ -11,6 +11,7 @@ from psi_core.engines.oprf.key import EpochKey, KeyStatement
 from psi_core.errors import EngineFault, InvalidProof
 from psi_core.kinds.fields import lengths
 from psi_core.session.opening import Direction
+from psi_core.session.packed import Packed
 
 CTX_BYTES = 32
 
@@ -78,13 +79,18 @@ class OprfLane(LaneContext):
     key: EpochKey | None = field(default=None, repr=False)
     keep_chunk: KeepChunk = field(default=lambda number, blinded, answer: None, repr=False)
 
-    def check(self) -> None:
-        """Raise EngineFault when the lane is not as `LaneContext` and this class promise."""
-        if set(map(len, self.items)) != {ITEM_BYTES}:
-            raise EngineFault(f"oprf: lane {self.match_key} has items that are not 32 bytes")
-        packed = b"".join(self.items)
+    def check_set(self) -> None:
+        """Raise EngineFault when two items are equal."""
+        packed = bytes(Packed.of(self.items).buffer)
         if len(native_core.native.sort_unique(packed)) != len(packed):
             raise EngineFault(f"oprf: lane {self.match_key} has items that are not distinct")
+
+    def check(self) -> None:
+        """Raise EngineFault when the lane is not as `LaneContext` and this class promise."""
+        whole = isinstance(self.items, Packed) and self.items.width == ITEM_BYTES
+        if not whole and set(map(len, self.items)) != {ITEM_BYTES}:
+            raise EngineFault(f"oprf: lane {self.match_key} has items that are not 32 bytes")
+        self.check_set()
         if len(self.ctx) != CTX_BYTES:
             raise EngineFault(f"oprf: lane {self.match_key} has a ctx of other than {CTX_BYTES} bytes")
         if self.statement.match_key != self.match_key:

@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from psi_core import native_core
 from psi_core.engines.interface import Outcome
 from psi_core.engines.oprf.chunks import Chunk, ChunkHashes, cut
-from psi_core.engines.oprf.generation import OUTPUT_BYTES, Facts, Generation, next_generation
+from psi_core.engines.oprf.kept_outputs import OUTPUT_BYTES
 from psi_core.engines.oprf.labels import LabelReader, LabelTerms, OpenedLabels
 from psi_core.engines.oprf.lane import OprfLane
 from psi_core.engines.oprf.return_frames import RETURN_BYTES, return_frames
+from psi_core.engines.oprf.segment import Facts, Left, segment_of
 from psi_core.engines.oprf.tag_frames import TagReader, tag_bytes
 from psi_core.errors import EngineFault, ProtocolFault
+from psi_core.session.packed import Packed
 
 SEED_BYTES = 32
 
@@ -27,6 +29,7 @@ class OprfReceiver:
 
     def __init__(self, lane: OprfLane) -> None:
         self._lane = lane
+        self._items = Packed.of(lane.items)
         self._public = bytes.fromhex(lane.statement.public_key)
         self._bits = lane.statement.tag_bits
         self._seed = secrets.token_bytes(SEED_BYTES)
@@ -49,8 +52,8 @@ class OprfReceiver:
 
     def _blind(self) -> Iterator[bytes]:
         for chunk in self._chunks:
-            items = b"".join(self._lane.items[chunk.first : chunk.first + chunk.count])
-            blinded = native_core.native.oprf_blind(self._seed, chunk.first, items)
+            items = self._items[chunk.first : chunk.first + chunk.count]
+            blinded = native_core.native.oprf_blind(self._seed, chunk.first, bytes(items.buffer))
             self._in_flight.append((chunk, blinded))
             yield blinded.elements
 
@@ -136,13 +139,15 @@ class OprfReceiver:
             ),
         )
 
-    def generation(self) -> Generation:
-        """Our state after this run, the epoch's first generation; it counts once the record is signed."""
+    def left(self) -> Left:
+        """What this run leaves, the epoch's first generation; it counts once the record is signed."""
         if not self.done or not self._lane.caches:
             raise EngineFault("oprf: the run is not over, or was not asked to keep its outputs")
-        lane, theirs = self._lane, self._theirs.tags()
-        facts = Facts(lane.statement, None, self.chunk_hashes.root(), len(lane.items), theirs)
-        return next_generation(facts, b"".join(lane.items), b"".join(self._outputs), b"".join(self._tags))
+        lane, tags = self._lane, self._theirs.tags()
+        facts = Facts(None, self.chunk_hashes.root(), len(lane.items))
+        outputs = b"".join(self._outputs)
+        segment = segment_of(facts, lane.statement, bytes(self._items.buffer), outputs, coming=tags)
+        return Left(facts.name(lane.statement, tags), segment)
 
 
 def _label_reader(lane: OprfLane) -> LabelReader | None:

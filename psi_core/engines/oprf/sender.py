@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from psi_core import native_core
 from psi_core.engines.interface import Outcome
 from psi_core.engines.oprf.chunks import Chunk, ChunkHashes, cut
-from psi_core.engines.oprf.generation import Facts, Generation, next_generation
 from psi_core.engines.oprf.key import EpochKey
 from psi_core.engines.oprf.labels import LabelTerms, label_frames, seal_labels
 from psi_core.engines.oprf.lane import OprfLane
 from psi_core.engines.oprf.return_frames import RETURN_BYTES, ReturnReader
+from psi_core.engines.oprf.segment import Facts, Left, segment_of
 from psi_core.engines.oprf.tag_frames import encode_frames, tag_bytes
 from psi_core.errors import EngineFault, ProtocolFault
+from psi_core.session.packed import Packed
 
 
 class OprfSender:
@@ -24,6 +25,7 @@ class OprfSender:
 
     def __init__(self, lane: OprfLane, key: EpochKey) -> None:
         self._lane = lane
+        self._items = Packed.of(lane.items)
         self._secret = key.secret
         self._bits = lane.statement.tag_bits
         self._due = cut(lane.peer_size)[::-1]
@@ -46,8 +48,8 @@ class OprfSender:
 
     def _evaluate(self) -> Iterator[bytes]:
         for chunk in cut(len(self._lane.items)):
-            items = b"".join(self._lane.items[chunk.first : chunk.first + chunk.count])
-            outputs = native_core.native.oprf_evaluate(self._secret, items)
+            items = self._items[chunk.first : chunk.first + chunk.count]
+            outputs = native_core.native.oprf_evaluate(self._secret, bytes(items.buffer))
             self._tags.append(native_core.native.oprf_tags(outputs, self._bits))
             if self._lane.caches or self._lane.label_size:
                 self._outputs.append(outputs)
@@ -135,10 +137,12 @@ class OprfSender:
         positions = tuple(native_core.positions(native_core.native.oprf_matches(own, theirs, RETURN_BYTES)))
         return Outcome(positions, len(positions))
 
-    def generation(self) -> Generation:
-        """Our state after this run, the epoch's first generation; it counts once the record is signed."""
+    def left(self) -> Left:
+        """What this run leaves, the epoch's first generation; it counts once the record is signed."""
         if not self._completed or not self._lane.caches:
             raise EngineFault("oprf: the run is not over, or was not asked to keep its outputs")
-        lane = self._lane
-        facts = Facts(lane.statement, None, self.chunk_hashes.root(), lane.peer_size, self._sorted())
-        return next_generation(facts, b"".join(lane.items), b"".join(self._outputs), b"".join(self._tags))
+        lane, tags = self._lane, self._sorted()
+        facts = Facts(None, self.chunk_hashes.root(), lane.peer_size)
+        outputs = b"".join(self._outputs)
+        segment = segment_of(facts, lane.statement, bytes(self._items.buffer), outputs, coming=tags)
+        return Left(facts.name(lane.statement, tags), segment)

@@ -1,6 +1,7 @@
 //! Known answers, an oracle by other hands, the batch forms against the plain ones, and hostile bytes.
 
 mod batch;
+mod caches;
 mod hostile;
 mod oracle;
 mod tag_lists;

@@ -1,10 +1,10 @@
 //! Coded tag lists: what goes in comes out, in few bytes; what no encoder writes is refused.
 
 use super::super::answer::evaluate_all;
-use super::super::cache::{Known, arranged, changed};
+use super::super::cache_index::matches;
 use super::super::keys::SecretKey;
 use super::super::outputs;
-use super::super::tags::{Code, bytes, matches, numbers, sorted};
+use super::super::tags::{Code, bytes, numbers, sorted};
 use super::{Checked, inputs};
 
 fn random_tags(count: usize, bits: u32) -> Result<Vec<u128>, Box<dyn std::error::Error>> {
@@ -98,60 +98,4 @@ fn matches_are_the_places_of_what_both_hold() -> Checked {
     assert!(numbers.is_sorted());
     assert_eq!(bytes(&numbers, 11), theirs);
     Ok(())
-}
-
-#[test]
-fn a_list_changes_by_what_leaves_and_comes() -> Checked {
-    assert_eq!(changed(&[1, 2, 2, 5], &[2, 5], &[0, 9], 1)?, [0, 1, 2, 9]);
-    assert_eq!(changed(&[], &[], &[3], 1)?, [3]);
-    for (list, removed, added) in [
-        ([1, 2], [3, 4], [0, 0]),
-        ([1, 2], [1, 1], [0, 0]),
-        ([2, 1], [1, 1], [0, 0]),
-        ([1, 2], [1, 2], [2, 1]),
-    ] {
-        assert!(changed(&list, &removed, &added, 1).is_err(), "{list:?} {removed:?} {added:?}");
-    }
-    Ok(())
-}
-
-#[test]
-fn items_are_found_again() -> Checked {
-    for count in [1, 3, 100, 3_000] {
-        let known = inputs(count, 1);
-        let outputs: Vec<[u8; 64]> = known.iter().map(|item| [item[0]; 64]).collect();
-        let tags: Vec<u8> = known.iter().flat_map(|item| [item[1], item[2]]).collect();
-        let kept = arranged(&known, &outputs, &tags, 2)?;
-        let cache = Known::new(&kept.items, &kept.outputs, &kept.tags, 2)?;
-        let all = cache.recall(&known);
-        assert_eq!((all.outputs, all.tags), (outputs.clone(), tags));
-        assert_eq!((all.unknown, all.gone), (vec![], vec![]));
-        let mixed = [&known[count / 2..], &inputs(10, 2)].concat();
-        let some = cache.recall(&mixed);
-        let from = (count - count / 2) as u32;
-        assert_eq!(some.unknown, (from..from + 10).collect::<Vec<u32>>());
-        assert_eq!(some.outputs[..from as usize], outputs[count / 2..]);
-        assert_eq!(some.outputs[from as usize], [0; 64]);
-        let mut gone: Vec<[u8; 32]> = some.gone.iter().map(|place| kept.items[*place as usize]).collect();
-        let mut left = known[..count / 2].to_vec();
-        gone.sort_unstable();
-        left.sort_unstable();
-        assert_eq!(gone, left);
-    }
-    Ok(())
-}
-
-#[test]
-fn caches_that_no_run_wrote() {
-    let (items, outputs, tags) = ([[1; 32], [2; 32]], [[0; 64]; 2], [0; 4]);
-    assert!(Known::new(&items, &outputs, &tags, 2).is_ok());
-    assert!(Known::new(&items, &outputs[1..], &tags, 2).is_err());
-    assert!(Known::new(&items, &outputs, &tags[1..], 2).is_err());
-    assert!(Known::new(&items, &outputs, &tags, 0).is_err());
-    assert!(Known::new(&[[2; 32], [1; 32]], &outputs, &tags, 2).is_err());
-    assert!(arranged(&[[1; 32], [1; 32]], &outputs, &tags, 2).is_err());
-    assert!(arranged(&items, &outputs[1..], &tags, 2).is_err());
-    assert!(arranged(&items, &outputs, &tags, 3).is_err());
-    let unknown = Known::new(&[], &[], &[], 2).map(|empty| empty.recall(&items).unknown);
-    assert_eq!(unknown, Ok(vec![0, 1]));
 }

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from psi_core import native_core
-from psi_core.engines.oprf.changes import forgetting, receiver_terms, sender_terms, tagged
-from psi_core.engines.oprf.generation import Facts, next_generation
+from psi_core.engines.oprf.changes import receiver_terms, sender_terms, untagged
+from psi_core.engines.oprf.generation import Generation, width_of
 from psi_core.engines.oprf.key import EpochKey
 from psi_core.engines.oprf.lane import item_domain
+from psi_core.engines.oprf.segment import Facts, segment_of
 from psi_core.engines.questions import changes
 from psi_core.errors import ProtocolFault
 from psi_core.session.items import items_of
@@ -69,20 +70,23 @@ def test_numbers_of_changes_are_whole_buckets() -> None:
     items = items_of(item_domain(statement), elements)
     outputs = native_core.native.oprf_evaluate(key.secret, b"".join(items))
     tags = native_core.native.oprf_tags(outputs, statement.tag_bits)
-    facts = Facts(statement, None, bytes(32), 48, tags)
-    made = next_generation(facts, b"".join(items), outputs, tags)
+    tags = native_core.native.oprf_sort(tags, width_of(statement))
+    facts = Facts(None, bytes(32), 48)
+    base = segment_of(facts, statement, b"".join(items), outputs, coming=tags)
+    made = Generation.based_on(statement, base)
 
-    assert tagged(made, statement, [*elements[:3], b"x" * 32]) == set(elements[:3])
-    assert receiver_terms(made, statement, elements, 64).new == 64
-    assert receiver_terms(made, statement, [bytes([9]) * 32, *elements], 16).new == 32
-    assert sender_terms(made, statement, elements[:32], 16) == GenerationTerms(
+    assert untagged(made, [*elements[:3], b"x" * 32, elements[4]]) == [3]
+    assert receiver_terms(made, elements, 64).new == 64
+    assert receiver_terms(made, [bytes([9]) * 32, *elements], 16).new == 32
+    assert sender_terms(made, elements[:32], 16) == GenerationTerms(
         number=1, hash=made.name.hash.hex(), added=16, removed=16
     )
-    assert sender_terms(made, statement, elements[:31], 16) is None
+    assert sender_terms(made, elements[:31], 16) is None
 
-    erased = made.without(items[:16], statement, sends=True)
-    assert (len(erased.items), len(erased.orphans)) == (32 * 32, len(tags) // 3)
-    assert set(native_core.cut(erased.items)) == set(items[16:])
-    again = forgetting(made, statement, items, 20)
-    assert len(again.recall(b"".join(items), statement).unknown) == 20
-    assert again.name == made.name
+    left = base.without(items[:16], statement, sends=True)
+    assert left is not None
+    assert (len(left.items), len(left.orphans), left.outputs.count) == (32 * 32, len(tags) // 3, 32)
+    assert set(native_core.cut(left.items)) == set(items[16:])
+    assert sender_terms(Generation.based_on(statement, left), elements[16:], 16) == GenerationTerms(
+        number=1, hash=made.name.hash.hex(), added=16, removed=16
+    )

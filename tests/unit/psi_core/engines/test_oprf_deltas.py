@@ -14,11 +14,12 @@ from psi_core.engines.oprf.delta_lane import DeltaLane, delta_parameters
 from psi_core.engines.oprf.delta_receiver import DeltaReceiver
 from psi_core.engines.oprf.delta_sender import DeltaSender
 from psi_core.engines.oprf.engine import Oprf
-from psi_core.engines.oprf.generation import Generation, GenerationName, common, delta_size
+from psi_core.engines.oprf.generation import Generation, common, delta_size, width_of
 from psi_core.engines.oprf.key import EpochKey
 from psi_core.engines.oprf.lane import parameters_of
+from psi_core.engines.oprf.segment import GenerationName
 from psi_core.errors import EngineFault, ProtocolFault
-from tests.oprf_lanes import CTX, Lanes, carry, items, lanes, statement_of
+from tests.oprf_lanes import CTX, Lanes, carry, items, lanes
 
 pytest.importorskip("psi_native", reason="built by `make` where a Rust toolchain is found")
 
@@ -45,14 +46,22 @@ def full(own: Sequence[int], peer: Sequence[int]) -> Epoch:
     caching = Lanes(replace(made.receiver, caches=True), replace(made.sender, caches=True))
     receiver, sender = caching.machines()
     carry(receiver, sender)
-    return Epoch(key, own, peer, receiver.generation(), sender.generation())
+    ours, theirs = (
+        Generation.based_on(made.sender.statement, each.left().segment) for each in (receiver, sender)
+    )
+    assert {receiver.left().name, sender.left().name} == {ours.name, theirs.name}
+    return Epoch(key, own, peer, ours, theirs)
+
+
+def known_items(state: Generation) -> set[bytes]:
+    return set(native_core.cut(state.known.items(state.known.counting())))
 
 
 def delta_lanes(
     epoch: Epoch, own: Sequence[int], peer: Sequence[int], *, returns: bool = False, **changes: int
 ) -> tuple[DeltaLane, DeltaLane]:
-    statement = statement_of(epoch.key)
-    known = {epoch.ours.items[at : at + 32] for at in range(0, len(epoch.ours.items), 32)}
+    statement = epoch.ours.statement
+    known = known_items(epoch.ours)
     sizes = {
         "new": sum(item not in known for item in items(own)),
         "added": len(set(peer) - set(epoch.peer)),
@@ -110,7 +119,12 @@ def run(receiver: DeltaReceiver, sender: DeltaSender) -> tuple[Outcome, Outcome 
     assert receiver.done
     assert sender.done
     lengths = [sum(map(len, frames)) for frames in (blinded, changes, answers)]
-    return receiver.result(), sender.result() if sender.learns else None, lengths
+    return plain(receiver.result()), plain(sender.result()) if sender.learns else None, lengths
+
+
+def plain(outcome: Outcome) -> Outcome:
+    assert outcome.positions is not None
+    return replace(outcome, positions=tuple(outcome.positions))
 
 
 def places(own: Sequence[int], peer: Sequence[int]) -> Outcome:
@@ -131,10 +145,15 @@ def test_runs_on_runs_learn_what_full_runs_would(returns: bool) -> None:
         assert outcome == places(own, peer)
         if returns:
             assert returned == places(peer, own)
-        ours, theirs = receiver.generation(), sender.generation()
-        assert ours.name == theirs.name
+        ours, theirs = epoch.ours.after(receiver.left().segment), epoch.theirs.after(sender.left().segment)
+        assert receiver.left().name == sender.left().name == ours.name == theirs.name
         assert ours.name.number == epoch.ours.name.number + 1
-        assert ours.tags == theirs.tags
+        assert ours.known.list == theirs.known.list
+        assert known_items(ours) == set(items(own))
+        assert known_items(theirs) == set(items(peer))
+        for state in (ours, theirs):  # the same as one base
+            whole = Generation.based_on(epoch.ours.statement, state.whole())
+            assert (whole.name, known_items(whole)) == (state.name, known_items(state))
         epoch = Epoch(epoch.key, own, peer, ours, theirs)
 
 
@@ -167,22 +186,73 @@ def test_numbers_of_changes_are_bucketed() -> None:
     assert [delta_size(changes, 64) for changes in (0, 1, 64, 65)] == [64, 64, 64, 128]
 
 
+def erased(epoch: Epoch, numbers: Sequence[int]) -> Epoch:
+    """Take items out of both labs' only segments, as an erasure does."""
+    statement = epoch.ours.statement
+    states = []
+    for state, sends in ((epoch.ours, False), (epoch.theirs, True)):
+        segment = state.whole().without(items(numbers), statement, sends=sends)
+        assert segment is not None
+        assert segment.outputs.count == len(known_items(state)) - len(numbers)
+        states.append(Generation.based_on(statement, segment))
+    return replace(epoch, ours=states[0], theirs=states[1])
+
+
 def test_an_erased_item_leaves_the_cache_and_its_tag_the_peer() -> None:
-    epoch = full(range(8), range(8))
-    statement = statement_of(epoch.key)
-    gone = items([2])[0]
-    ours = epoch.ours.without([gone], statement, sends=False)
-    theirs = epoch.theirs.without([gone], statement, sends=True)
-    for state in (ours, theirs):
-        assert gone not in native_core.cut(state.items)
-        assert (len(state.outputs), len(state.own_tags)) == (7 * 64, 7 * 10)
-    assert ours.orphans == b""
-    epoch = replace(epoch, ours=ours, theirs=theirs)
+    before = full(range(8), range(8))
+    assert before.ours.whole().without(items([9]), before.ours.statement, sends=False) is None
+    epoch = erased(before, [2])
+    for state, was in ((epoch.ours, before.ours), (epoch.theirs, before.theirs)):
+        assert state.name == was.name
+        assert known_items(state) == set(items(range(8))) - set(items([2]))
+    assert epoch.ours.orphans == b""
+    assert len(epoch.theirs.orphans) == width_of(epoch.ours.statement)
     receiver, sender = delta_machines(epoch, [*range(8), 50], [*[n for n in range(8) if n != 2], 51])
     outcome, _, (blinded, _, _) = run(receiver, sender)
     assert blinded == 2 * 32  # 50, and 2 again: its output is gone
     assert outcome == places([*range(8), 50], [0, 1, 3, 4, 5, 6, 7])
-    assert sender.generation().orphans == b""
+    assert epoch.theirs.after(sender.left().segment).orphans == b""
+
+
+def test_an_item_erased_after_it_left_and_came_again_is_gone_from_every_segment() -> None:
+    epoch = full(range(8), range(8))
+    segments = [(epoch.ours.whole(), epoch.theirs.whole())]
+    for own in ([0, 1, 3, 4, 5, 6, 7, 8], range(9)):  # 2 leaves both labs, and comes back
+        receiver, sender = delta_machines(epoch, own, own)
+        run(receiver, sender)
+        segments.append((receiver.left().segment, sender.left().segment))
+        epoch = Epoch(
+            epoch.key,
+            own,
+            own,
+            epoch.ours.after(receiver.left().segment),
+            epoch.theirs.after(sender.left().segment),
+        )
+    statement, found = epoch.ours.statement, []
+    for side, sends in ((0, False), (1, True)):
+        base, *later = (
+            each[side].without(items([2]), statement, sends=sends) or each[side] for each in segments
+        )
+        state = Generation.based_on(statement, base)
+        for segment in later:
+            state = state.after(segment)
+        assert items([2])[0] not in known_items(state)
+        found.append(state)
+    assert [state.name for state in found] == [epoch.ours.name] * 2
+    purged = replace(epoch, ours=found[0], theirs=found[1])
+    outcome, _, _ = run(*delta_machines(purged, range(10), [0, 1, 3, 4, 5, 6, 7, 8, 9]))
+    assert outcome == places(range(10), [0, 1, 3, 4, 5, 6, 7, 8, 9])
+
+
+def test_known_items_are_evaluated_again_to_fill_a_bucket() -> None:
+    epoch = full(range(8), range(8))
+    receiving, sending = delta_lanes(epoch, [*range(8), 9], [*range(8), 9], new=6)
+    receiver, sender = Oprf().receiver(receiving), Oprf().sender(sending)
+    assert isinstance(receiver, DeltaReceiver)
+    assert isinstance(sender, DeltaSender)
+    outcome, _, (blinded, _, _) = run(receiver, sender)
+    assert (outcome.count, blinded) == (9, 6 * 32)
+    assert receiver.left().segment.items == items([9])[0]
 
 
 def test_sizes_that_do_not_lead_from_the_generation_to_the_run() -> None:
@@ -195,7 +265,7 @@ def test_sizes_that_do_not_lead_from_the_generation_to_the_run() -> None:
         ):
             with pytest.raises(EngineFault):
                 make(lane)
-    receiving, sending = delta_lanes(epoch, [*range(8), 9], [*range(8), 9], new=2)
+    receiving, sending = delta_lanes(epoch, [*range(8), 9, 10], [*range(8), 9], new=1)
     with pytest.raises(EngineFault, match="new items"):
         Oprf().receiver(receiving)
     assert Oprf().sender(sending).opened is False
@@ -206,13 +276,26 @@ def test_sizes_that_do_not_lead_from_the_generation_to_the_run() -> None:
 
 def test_a_damaged_cache_is_said_to_be_one() -> None:
     epoch = full(range(8), range(8))
-    broken = replace(epoch, ours=replace(epoch.ours, items=epoch.ours.items[::-1]))
-    with pytest.raises(EngineFault, match="damaged"):
-        delta_machines(broken, [*range(8), 9], [*range(8), 9])
-    changed = replace(epoch, theirs=replace(epoch.theirs, tags=bytes(len(epoch.theirs.tags))))
-    _, sender = delta_machines(changed, [9], [*range(1, 8), 9])
-    with pytest.raises(EngineFault, match="damaged"):
-        list(sender.start())
+    statement, base = epoch.ours.statement, epoch.theirs.whole()
+    for damaged in (
+        replace(base, items=base.items[::-1]),
+        replace(base, own_tags=base.own_tags[1:]),
+        replace(base, coming=base.coming[::-1]),
+    ):
+        with pytest.raises(EngineFault, match="damaged"):
+            Generation.based_on(statement, damaged)
+    other = replace(base, coming=bytes(len(base.coming)))
+    assert Generation.based_on(statement, other).name != epoch.theirs.name
+    receiver, sender = delta_machines(epoch, [*range(8), 9], [*range(1, 8), 9])
+    run(receiver, sender)
+    segment = sender.left().segment
+    for damaged in (
+        replace(segment, leaving=bytes(len(segment.leaving))),
+        replace(segment, facts=replace(segment.facts, before=None)),
+        replace(segment, items=base.items[:32], own_tags=base.own_tags[: len(segment.own_tags)]),
+    ):
+        with pytest.raises(EngineFault, match="damaged"):
+            epoch.theirs.after(damaged)
 
 
 def test_hostile_frames() -> None:
@@ -248,7 +331,7 @@ def test_hostile_frames() -> None:
 def test_nothing_is_answered_before_it_is_asked_for() -> None:
     epoch = full(range(8), range(8))
     receiver, sender = delta_machines(epoch, [*range(8), 9], [*range(1, 8), 9])
-    for early in (receiver.result, receiver.generation, sender.result, sender.generation, sender.complete):
+    for early in (receiver.result, receiver.left, sender.result, sender.left, sender.complete):
         with pytest.raises(EngineFault):
             early()
 

@@ -18,6 +18,7 @@ from psi_core.log.entry import EntryKind
 from psi_core.session.closing import Record
 from psi_core.session.snapshot import freeze
 from psi_service.retention.elements import forget_cached, forget_elements
+from psi_service.sessions import chains
 from psi_service.sessions.generations import Generations, folder
 from psi_service.sessions.members import current_members
 from psi_service.sessions.progress import Phase
@@ -41,6 +42,19 @@ async def labs(tmp_path: Path, mine: set[int], theirs: set[int], **changes) -> t
     holds(a, mine)
     holds(b, theirs)
     return a, b, terms
+
+
+def files(lab: Lab, number: int = -1) -> list[Path]:
+    """The segments of a lab's newest generation, or of the one in row `number`; base first."""
+    wanted = lab.table("generations")[number]["id"]
+    rows = sorted(lab.table("generation_segments"), key=lambda row: row["place"])
+    return [folder(lab.store) / row["file"] for row in rows if row["generation"] == wanted]
+
+
+def check_files(lab: Lab) -> None:
+    """Every file is named by a chain, and no chain names another."""
+    named = {row["file"] for row in lab.table("generation_segments")}
+    assert {path.name for path in folder(lab.store).iterdir()} == named
 
 
 async def stop(*both: Lab) -> None:
@@ -200,13 +214,13 @@ async def test_a_damaged_cache_is_thrown_away_and_the_one_before_serves(tmp_path
     lab = a if damaged == "a" else b
     for _ in range(2):
         await once(a, b, terms)
-    newest = folder(lab.store) / lab.table("generations")[-1]["file"]
+    newest = files(lab)[-1]
     assert stat.S_IMODE(newest.stat().st_mode) == 0o600
     newest.write_bytes(newest.read_bytes()[:-1] + b"!")
     view = await once(a, b, terms)
     assert (view.state, view.lanes[0].run.split(":")[0]) == ("complete", "on generation 1")
-    for row in lab.table("generations"):
-        (folder(lab.store) / row["file"]).unlink()
+    for path in folder(lab.store).iterdir():
+        path.unlink()
     holds(b, {1, 3})
     view = await once(a, b, terms)
     assert (view.state, view.lanes[0].run.split(":")[0]) == ("complete", "in full")
@@ -217,8 +231,8 @@ async def test_a_damaged_cache_is_thrown_away_and_the_one_before_serves(tmp_path
 async def test_where_the_receiver_has_lost_what_the_offer_builds_on_the_next_offer_is_full(tmp_path):
     a, b, terms = await labs(tmp_path, {1, 2}, {2, 3})
     assert (await once(a, b, terms, "responder")).state == "complete"
-    for row in b.table("generations"):
-        (folder(b.store) / row["file"]).unlink()
+    for path in folder(b.store).iterdir():
+        path.unlink()
     first = await once(a, b, terms, "responder")
     assert first.state in ("complete", "refused")
     view = await once(a, b, terms, "responder")
@@ -244,13 +258,75 @@ async def test_when_an_epoch_ends_the_next_run_is_full_and_the_key_is_gone(tmp_p
     await stop(a, b)
 
 
+async def test_a_run_writes_only_what_changed_and_a_long_chain_becomes_one_base(tmp_path, monkeypatch):
+    monkeypatch.setattr(chains, "BASE_PARTS", 0)
+    monkeypatch.setattr(chains, "MOST_SEGMENTS", 3)
+    mine, theirs = set(range(300)), set(range(200, 390))
+    a, b, terms = await labs(tmp_path, mine, theirs)
+    lengths, bases = [], []
+    for turn in range(6):
+        view = await once(a, b, terms)
+        assert view.lanes[0].run.startswith("on generation" if turn else "in full")
+        check(a, b, "both", mine & theirs)
+        for lab in (a, b):
+            check_files(lab)
+        lengths.append([len(files(lab)) for lab in (a, b)])
+        bases.append(files(a)[0])
+        if 0 < turn < 3:
+            assert files(a)[:-1] == files(a, -2)
+            assert files(a)[-1].stat().st_size < files(a)[0].stat().st_size
+        mine, theirs = mine ^ {turn, 390 + turn}, theirs ^ {390 + turn, 250 + turn}
+        holds(a, mine)
+        holds(b, theirs)
+    assert lengths == [[1, 1], [2, 2], [3, 3], [1, 1], [2, 2], [3, 3]]
+    assert len(set(bases)) == 2
+    await stop(a, b)
+
+
+async def test_a_damaged_base_is_noticed_before_the_offer_and_the_run_is_full(tmp_path):
+    a, b, terms = await labs(tmp_path, {1, 2}, {2, 3})
+    for _ in range(2):
+        await once(a, b, terms)
+    for base in {files(a, number)[0] for number in (0, 1)}:
+        data = bytearray(base.read_bytes())
+        data[-100] ^= 1  # among the outputs, which a run of this direction does not need
+        base.write_bytes(data)
+    view = await once(a, b, terms, "both")
+    assert (view.state, view.lanes[0].run.split(":")[0]) == ("complete", "in full")
+    check(a, b, "both", {2})
+    await stop(a, b)
+
+
+async def test_what_a_run_leaves_is_written_whole_when_its_generation_was_thrown_away(tmp_path):
+    a, b, terms = await labs(tmp_path, {1, 2}, {2, 3})
+    await once(a, b, terms)
+    kept = Generations.keep
+
+    async def late(self, session_id, made):
+        await self.discard(terms.hash(), ["email"], LAB_B)
+        await kept(self, session_id, made)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Generations, "keep", late)
+        view = await once(a, b, terms)
+    assert (view.state, view.lanes[0].run.split(":")[0]) == ("complete", "on generation 1")
+    for lab in (a, b):
+        assert [row["number"] for row in lab.table("generations")] == [2]
+        assert len(files(lab)) == 1
+        check_files(lab)
+    view = await once(a, b, terms)
+    assert (view.state, view.lanes[0].run.split(":")[0]) == ("complete", "on generation 2")
+    check(a, b, "both", {2})
+    await stop(a, b)
+
+
 @pytest.mark.parametrize("eraser", ["a", "b"])
 async def test_what_is_erased_leaves_the_caches_and_still_the_next_run_is_incremental(tmp_path, eraser):
     mine, theirs = set(range(40)), set(range(20, 60))
     a, b, terms = await labs(tmp_path, mine, theirs)
     await once(a, b, terms)
     lab = a if eraser == "a" else b
-    before = folder(lab.store) / lab.table("generations")[0]["file"]
+    (before,) = files(lab)
     size = before.stat().st_size
     gone = {"email": [fingerprint(KEY, "email", "n30@x.org")]}
     caches, found = Generations(lab.store, lab.keys.data_key), {}
@@ -260,7 +336,7 @@ async def test_what_is_erased_leaves_the_caches_and_still_the_next_run_is_increm
         forget_cached(db, found, caches)
 
     lab.store.transaction_now(erase)
-    after = folder(lab.store) / lab.table("generations")[0]["file"]
+    (after,) = files(lab)
     assert not before.exists()
     assert after.stat().st_size < size
     mine, theirs = (mine - {30}, theirs) if lab is a else (mine, theirs - {30})

@@ -1,0 +1,171 @@
+"""One segment of engine `oprf` as a sealed file: written once, read only when its hash is the one in the store.
+
+    u32be length || head || parts: items, tags, what left and came, orphans || outputs, a frame a block of rows
+
+Every frame (the head too) is sealed by itself, bound to the file's name and its place, so that outputs are opened when
+they are needed. The file's hash is checked before anything of it is used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import mmap
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from psi_core.engines.oprf.kept_outputs import OUTPUT_BYTES, ROWS_A_BLOCK, Outputs
+from psi_core.engines.oprf.segment import Facts, GenerationName, Segment
+from psi_core.errors import EngineFault, StoreError
+from psi_core.kinds.fields import lengths
+from psi_service import sealing
+
+FOLDER = "generations"
+PARTS = ("items", "own_tags", "gone", "leaving", "coming", "orphans")
+_FRAME = 1 << 20
+_SEAL = 28
+"""Bytes that sealing adds to a frame."""
+_LENGTH = 4
+
+
+def write(folder: Path, data_key: bytes, segment: Segment) -> tuple[str, bytes]:
+    """Write a new file of mode 0600, fsynced; returns its name and the SHA-256 of its sealed bytes.
+
+    Raises StoreError when it cannot be written.
+    """
+    name, digest = secrets.token_hex(16), hashlib.sha256()
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        descriptor = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            for number, frame in enumerate(_frames(segment)):
+                sealed = sealing.seal(data_key, frame, _aad(name, number))
+                written = sealed if number else len(sealed).to_bytes(_LENGTH, "big") + sealed
+                digest.update(written)
+                file.write(written)
+            file.flush()
+            os.fsync(file.fileno())
+        _sync(folder)
+    except OSError as error:
+        raise StoreError(f"the cache {folder / name} cannot be written ({error.strerror})") from error
+    return name, digest.digest()
+
+
+def read(folder: Path, name: str, data_key: bytes, file_hash: bytes) -> Segment:
+    """Check a file and open all of it but its outputs, which are opened when they are asked for.
+
+    Raises StoreError when it is missing, another one than the store names, or malformed. The file may be removed
+    while the segment is in use.
+    """
+    path = folder / name
+    try:
+        with path.open("rb") as file:
+            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except (OSError, ValueError) as error:
+        raise StoreError(f"the cache {path} cannot be read ({error})") from error
+    if not hmac.compare_digest(hashlib.sha256(data).digest(), file_hash):
+        raise StoreError(f"the cache {path} is not the file that the store names")
+    try:
+        return _Reader(data, name, data_key).segment()
+    except (ValueError, KeyError, TypeError) as fault:
+        raise StoreError(f"the cache {path} has another form than this version writes") from fault
+
+
+def remove(path: Path) -> None:
+    """Remove a file that no row names any more; one that is gone already is fine, and the sweep finds the rest."""
+    with suppress(OSError):
+        path.unlink()
+
+
+class _Reader:
+    """The frames of one file, by their places."""
+
+    def __init__(self, data: mmap.mmap, name: str, data_key: bytes) -> None:
+        self._data, self._name, self._data_key = data, name, data_key
+        end = _LENGTH + int.from_bytes(data[:_LENGTH], "big")
+        self._head = json.loads(self.frame(0, _LENGTH, end))
+        self._at, self._number = end, 1
+
+    def segment(self) -> Segment:
+        parts = {name: b"".join(self._frames(self._head["lengths"][name])) for name in PARTS}
+        rows = self._head["rows"]
+        outputs = SealedOutputs(self, self._number, self._at, rows)
+        if self._at + rows * OUTPUT_BYTES + -(-rows // ROWS_A_BLOCK) * _SEAL != len(self._data):
+            raise ValueError("the file is longer or shorter than its parts")
+        before = self._head["before"]
+        facts = Facts(
+            before and GenerationName(before[0], bytes.fromhex(before[1])),
+            bytes.fromhex(self._head["chunk_root"]),
+            self._head["receiver_size"],
+        )
+        return Segment(facts, outputs=outputs, **parts)
+
+    def _frames(self, length: int) -> Iterator[bytes]:
+        while length > 0:
+            size = min(length, _FRAME)
+            yield self.frame(self._number, self._at, self._at + size + _SEAL)
+            self._at, self._number, length = self._at + size + _SEAL, self._number + 1, length - size
+
+    def frame(self, number: int, start: int, end: int) -> bytes:
+        """One frame, opened; raises StoreError."""
+        return sealing.open(self._data_key, self._data[start:end], _aad(self._name, number))
+
+
+class SealedOutputs:
+    """The outputs of a file, opened block by block."""
+
+    def __init__(self, reader: _Reader, number: int, at: int, count: int) -> None:
+        self._reader = reader
+        self._number = number
+        self._at = at
+        self._count = count
+
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+        return self._count
+
+    def block(self, number: int) -> bytes:
+        """One block of rows; raises EngineFault when it was changed since the file was opened."""
+        rows = min(ROWS_A_BLOCK, self._count - number * ROWS_A_BLOCK)
+        start = self._at + number * (ROWS_A_BLOCK * OUTPUT_BYTES + _SEAL)
+        try:
+            return self._reader.frame(self._number + number, start, start + rows * OUTPUT_BYTES + _SEAL)
+        except StoreError as fault:
+            raise EngineFault(f"oprf: the cached outputs are damaged: {fault}. Run in full.") from fault
+
+
+def _frames(segment: Segment) -> Iterator[bytes]:
+    parts = {name: getattr(segment, name) for name in PARTS}
+    before = segment.facts.before
+    head = {
+        "before": before and (before.number, before.hash.hex()),
+        "chunk_root": segment.facts.chunk_root.hex(),
+        "receiver_size": segment.facts.receiver_size,
+        "lengths": {name: len(part) for name, part in parts.items()},
+        "rows": segment.outputs.count,
+    }
+    yield json.dumps(head).encode()
+    for part in parts.values():
+        yield from (part[at : at + _FRAME] for at in range(0, len(part), _FRAME))
+    yield from _blocks(segment.outputs)
+
+
+def _blocks(outputs: Outputs) -> Iterator[bytes]:
+    return (outputs.block(number) for number in range(-(-outputs.count // ROWS_A_BLOCK)))
+
+
+def _aad(name: str, number: int) -> bytes:
+    return lengths("psi-oprf-segment/v1", name, number.to_bytes(8, "big"))
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
