@@ -15,7 +15,7 @@ from psi_core.errors import TranscriptMismatch
 from psi_core.identity.card import Card
 from psi_core.log.note import Note
 from psi_service.clock import system_clock
-from psi_service.key_files import read_keys
+from psi_service.identity.key_files import read_keys
 from psi_service.log.export import export_log
 from psi_service.log.node_log import NodeLog
 from psi_service.settings import Settings

@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from psi_service.app import serve
 from psi_service.clock import system_clock
+from psi_service.node.app import serve
 from psi_service.sessions.progress import Phase, Progress
 from psi_service.settings import Settings
 

@@ -20,7 +20,7 @@ from psi_client.node_client import NodeClient
 from psi_client.profile import Profile
 from psi_core.errors import PeerUnreachable
 from psi_service.clock import system_clock
-from psi_service.initialise import initialise
+from psi_service.identity.initialise import initialise
 
 LABS = ("lab-a.example", "lab-b.example")
 _START_SECONDS = 60

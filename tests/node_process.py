@@ -11,9 +11,9 @@ from tests.two_nodes import Place
 # What `psi-node serve` does, and a step at which the process kills itself.
 SERVE = """
 import asyncio, os, pathlib, signal, sys
-from psi_service.app import serve
+from psi_service.node.app import serve
 from psi_service.clock import system_clock
-from psi_service.journal import open_journal
+from psi_service.watching.journal import open_journal
 from psi_service.sessions.progress import Progress
 from psi_service.settings import Settings
 

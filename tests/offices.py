@@ -11,7 +11,7 @@ from psi_core.identity.node_keys import NodeKeys
 from psi_core.log.entry import Entry
 from psi_service.agreements.service import AgreementService
 from psi_service.consortium.service import ConsortiumKey, ConsortiumService
-from psi_service.incoming_notes import IncomingNotes
+from psi_service.grpc_server.incoming_notes import IncomingNotes
 from psi_service.log.node_log import NodeLog
 from psi_service.store.database import Store
 

@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 
 from psi_client.node_client import NodeClient
 from psi_client.profile import Profile
-from psi_service.app import Node, build
 from psi_service.clock import Clock, system_clock
-from psi_service.initialise import initialise
+from psi_service.identity.initialise import initialise
+from psi_service.node.app import Node, build
 from psi_service.settings import Settings
 
 LABS = ("lab-a.example", "lab-b.example")

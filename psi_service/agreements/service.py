@@ -31,10 +31,10 @@ from psi_service.agreements.rows import Row
 from psi_service.agreements.views import AgreementView, State
 from psi_service.agreements.words import in_words
 from psi_service.clock import Clock, instant
+from psi_service.consortium.hash_prefix import hash_prefix
 from psi_service.consortium.service import ConsortiumKey
-from psi_service.hand_over import Deliver, hand_over
-from psi_service.hash_prefix import hash_prefix
 from psi_service.log.node_log import NodeLog
+from psi_service.peers.hand_over import Deliver, hand_over
 from psi_service.store.database import Store
 
 _CANNOT_ACCEPT = {

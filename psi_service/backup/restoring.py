@@ -25,7 +25,7 @@ from psi_service.backup.lost_log import mark_as_lost
 from psi_service.backup.merging import merge
 from psi_service.backup.secret import BackupSecret
 from psi_service.clock import Clock, instant
-from psi_service.key_files import read_keys
+from psi_service.identity.key_files import read_keys
 from psi_service.log.head_file import HeadFile
 from psi_service.log.start_rules import checkpoint_of
 from psi_service.log.stored_tree import check_tree

@@ -104,7 +104,7 @@ async def _log(data_dir: Path, made: str) -> None:
     """The log says that lists came back: what sessions match from now on may be older than it."""
     from psi_core.log.entry import EntryKind
     from psi_service.clock import system_clock
-    from psi_service.reach import services_without_ports
+    from psi_service.node.reach import services_without_ports
     from psi_service.settings import Settings
 
     async with services_without_ports(Settings.load(data_dir), system_clock) as services:

@@ -66,7 +66,7 @@ def export(
     """Write bundles in the clear for psi audit verify: blinded elements, answers, proofs; nothing of any item."""
     from psi_service.bundles import exporting
     from psi_service.cli.show.bundles import print_exported
-    from psi_service.key_files import read_keys
+    from psi_service.identity.key_files import read_keys
 
     settings = settings_of(data)
     found = exporting.kept(settings.data_dir, peer=peer, sessions=session or ())

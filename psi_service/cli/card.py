@@ -15,7 +15,7 @@ from psi_client.cli.output import console, print_json
 from psi_service.cli.options import DataOption, settings_of
 
 if TYPE_CHECKING:
-    from psi_service.own_card import OwnCard
+    from psi_service.identity.own_card import OwnCard
     from psi_service.settings import Settings
 
 EXAMPLES = examples("psi-node card > lab-a.card", "psi-node card --out lab-a.card", "psi-node card --new")
@@ -58,9 +58,9 @@ def card(
 
 def _card(settings: Settings, new: bool) -> OwnCard:
     from psi_service.clock import system_clock
-    from psi_service.key_files import read_keys
-    from psi_service.new_card import new_card
-    from psi_service.own_card import read_card
+    from psi_service.identity.key_files import read_keys
+    from psi_service.identity.new_card import new_card
+    from psi_service.identity.own_card import read_card
 
     if new:
         return asyncio.run(new_card(settings, system_clock))

@@ -19,7 +19,7 @@ def doctor(data: DataOption = None, as_json: JsonOption = False) -> None:
     from psi_service.cli.show.doctor import print_findings
     from psi_service.clock import system_clock
     from psi_service.doctor.examination import examine
-    from psi_service.journal import open_journal
+    from psi_service.watching.journal import open_journal
 
     open_journal(level=logging.CRITICAL)
     found = [each.model_dump() for each in asyncio.run(examine(settings, system_clock))]

@@ -74,7 +74,7 @@ def init(
     """Make a node: settings, keys, card, store, and a profile for psi. Nothing that exists is replaced."""
     from psi_service.cli.show.node import print_new_node
     from psi_service.clock import system_clock
-    from psi_service.initialise import initialise
+    from psi_service.identity.initialise import initialise
 
     given = {
         "lab": lab,

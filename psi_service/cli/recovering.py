@@ -56,7 +56,7 @@ def recover(
     them, nothing is changed.
     """
     from psi_service.cli.show.log import print_recovered
-    from psi_service.journal import open_journal
+    from psi_service.watching.journal import open_journal
 
     open_journal(level=logging.CRITICAL)
     done = asyncio.run(_recover(settings_of(data), exports or (), without or ()))
@@ -65,7 +65,7 @@ def recover(
 
 async def _recover(settings: Settings, exports: Sequence[Path], without: Sequence[str]) -> Recovered:
     from psi_service.clock import system_clock
-    from psi_service.reach import node_without_ports
+    from psi_service.node.reach import node_without_ports
 
     async with node_without_ports(settings, system_clock) as node:
         return await node.recovering.recover(exports, without)

@@ -11,7 +11,7 @@ from psi_client.cli.output import answer
 from psi_service.cli.options import DataOption, settings_of
 
 if TYPE_CHECKING:
-    from psi_service.app import Node
+    from psi_service.node.app import Node
 
 EXAMPLES = examples("psi-node serve", "psi-node serve --data /srv/psi 2>> /var/log/psi-node.jsonl")
 
@@ -20,10 +20,10 @@ def serve(data: DataOption = None, as_json: JsonOption = False) -> None:
     """Run the node in the foreground. SIGTERM or Ctrl-C stops it in order; its journal goes to standard error."""
     settings = settings_of(data)
     # gRPC and FastAPI take a second to load; wrong settings are named before that.
-    from psi_service import app
     from psi_service.cli.show.node import print_serving
     from psi_service.clock import system_clock
-    from psi_service.journal import open_journal
+    from psi_service.node import app
+    from psi_service.watching.journal import open_journal
 
     def started(node: Node) -> None:
         found = {

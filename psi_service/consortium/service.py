@@ -28,10 +28,10 @@ from psi_core.log.entry import EntryKind
 from psi_core.log.signed_text import ShortText
 from psi_service import sealing
 from psi_service.clock import Clock, instant
+from psi_service.consortium.hash_prefix import hash_prefix
 from psi_service.consortium.views import ConsortiumView, InviteView, SentInvite
-from psi_service.hand_over import Deliver, HandedOver, hand_over
-from psi_service.hash_prefix import hash_prefix
 from psi_service.log.node_log import NodeLog
+from psi_service.peers.hand_over import Deliver, HandedOver, hand_over
 from psi_service.store.database import Store
 
 MAX_WAITING = 32

@@ -10,8 +10,8 @@ from psi_core.errors import InvalidCertificate, PsiError
 from psi_core.identity.certificate import der_of_pem
 from psi_core.identity.node_keys import NodeKeys
 from psi_service.doctor.finding import Finding, fault, ok, warning
-from psi_service.key_files import read_keys
-from psi_service.own_card import read_card
+from psi_service.identity.key_files import read_keys
+from psi_service.identity.own_card import read_card
 from psi_service.peers.validity import check_valid_at
 from psi_service.settings import Settings
 

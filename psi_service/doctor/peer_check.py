@@ -14,7 +14,7 @@ from psi_core.session.opening import PROTOCOL
 from psi_service.clock import Clock
 from psi_service.doctor.finding import Finding, fault, ok, warning
 from psi_service.doctor.pinned_cards import PinnedCards, consortium_key_id
-from psi_service.own_card import read_card
+from psi_service.identity.own_card import read_card
 from psi_service.peers.delivery import Delivery
 from psi_service.peers.open_calls import OpenCalls
 from psi_service.peers.probe import PeerProbe, ProbeResult

@@ -20,7 +20,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from psi_core import errors
-from psi_service.journal import places
+from psi_service.watching.journal import places
 
 MEDIA_TYPE = "application/problem+json"
 MAX_FAULTS = 20

@@ -1,4 +1,4 @@
-"""What the routes call: the node's services, put together in psi_service/app.py and nowhere else."""
+"""What the routes call: the node's services, put together in psi_service/node/app.py and nowhere else."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ if TYPE_CHECKING:
     from psi_service.agreements.service import AgreementService
     from psi_service.clock import Clock
     from psi_service.consortium.service import ConsortiumService
+    from psi_service.identity.own_card import OwnCard
     from psi_service.imports.importer import Importer
     from psi_service.jobs.service import JobService
     from psi_service.log.node_log import NodeLog
     from psi_service.matches.service import MatchService
     from psi_service.metrics.metrics import Metrics
-    from psi_service.own_card import OwnCard
     from psi_service.peers.directory import PeerDirectory
     from psi_service.peers.probe import PeerProbe
-    from psi_service.readiness import Readiness
     from psi_service.retention.service import RetentionService
     from psi_service.sessions.service import SessionService
     from psi_service.store.database import Store
     from psi_service.tokens import Tokens
+    from psi_service.watching.readiness import Readiness
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from sqlite_utils import Database
 from psi_core.log.entry import EntryKind
 from psi_core.session.challenge import Challenge
 from psi_service.clock import Clock, instant
-from psi_service.key_files import read_keys
+from psi_service.identity.key_files import read_keys
 from psi_service.log.node_log import NodeLog
 from psi_service.openings.opening import Opened, open_leaves
 from psi_service.settings import Settings

@@ -15,7 +15,7 @@ from pathlib import Path
 from psi_client.audit import read_keys
 from psi_core.errors import InvalidConfiguration
 from psi_core.log.key import COSIGNATURE, Signer, Verifier
-from psi_service.key_files import write_private
+from psi_service.identity.key_files import write_private
 
 KEY_FILE, NAME_FILE, LOGS_FILE = "cosigner", "name", "logs"
 _REMARK = "# One verifier key of a log a line: the first that `psi audit keys` prints for a card.\n"

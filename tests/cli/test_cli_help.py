@@ -101,7 +101,7 @@ def test_help_loads_no_library_that_only_commands_need(module: str, program: str
         "sqlite_utils",
         "cryptography",
         "Crypto",
-        "psi_service.app",
+        "psi_service.node.app",
     )
     code = (
         f"import sys; from {module}.cli.main import app\n"

@@ -19,7 +19,7 @@ from psi_core.identity.card import Card
 from psi_core.identity.invite import Invite
 from psi_core.identity.node_keys import NodeKeys
 from psi_service.clock import system_clock
-from psi_service.key_files import read_keys
+from psi_service.identity.key_files import read_keys
 from psi_service.settings import Settings
 from tests.commands import lines, run_psi, run_psi_node
 from tests.two_nodes import free_port

@@ -10,7 +10,7 @@ from benchmarks.both_books import check_books
 from benchmarks.tcp_proxy import TcpProxy
 from psi_core.errors import PsiError
 from psi_service.clock import system_clock
-from psi_service.initialise import initialise
+from psi_service.identity.initialise import initialise
 from tests.shared_list import match, match_to_the_end, prepare
 from tests.two_nodes import LABS, Place, free_port, places
 

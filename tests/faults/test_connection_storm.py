@@ -29,7 +29,7 @@ for thread in threads:
 """
 SERVE = """
 import asyncio, pathlib, sys
-from psi_service.app import serve
+from psi_service.node.app import serve
 from psi_service.clock import system_clock
 from psi_service.settings import Settings
 settings = Settings.load(pathlib.Path(sys.argv[1]))

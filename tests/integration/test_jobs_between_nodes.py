@@ -14,7 +14,7 @@ import pytest
 
 from psi_client.node_client import NodeClient
 from psi_core.errors import InputError, NotFound
-from psi_service.app import Node
+from psi_service.node.app import Node
 from tests.two_nodes import LABS, Place, introduce, places
 
 EMAIL = {"match_key": "email", "max_size": 50_000, "evaluations_per_period": 100_000}

@@ -15,14 +15,14 @@ from psi_client.node_client import NodeClient
 from psi_core.errors import NodeRefusing, PeerUnreachable, VerificationError
 from psi_core.identity.card import Card
 from psi_core.wire.peers_pb2 import OwnLogReply
-from psi_service.app import Node
 from psi_service.backup.making import make_backup
 from psi_service.backup.restoring import planned, restore
 from psi_service.backup.secret import KEY_FILE, BackupSecret
 from psi_service.clock import system_clock
 from psi_service.log.export import export_log
 from psi_service.log.mirror import Mirror
-from psi_service.reach import node_without_ports
+from psi_service.node.app import Node
+from psi_service.node.reach import node_without_ports
 from psi_service.recovery.writing import Recovered
 from psi_service.store.reading import reading
 from tests.two_nodes import LABS, Place, introduce, places

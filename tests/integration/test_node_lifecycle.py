@@ -16,8 +16,8 @@ import pytest
 
 from psi_client.node_client import NodeClient
 from psi_core.errors import InvalidConfiguration, NodeRefusing, PeerUnreachable, StoreLocked
-from psi_service.app import Node, build
 from psi_service.clock import system_clock
+from psi_service.node.app import Node, build
 from psi_service.sessions.progress import PHASES
 from psi_service.store.database import Store
 from tests.two_nodes import LABS, Place, introduce, places
@@ -26,9 +26,9 @@ EMAIL = {"match_key": "email", "max_size": 50_000, "evaluations_per_period": 100
 # What `psi-node serve` does, without its command line.
 SERVE = """
 import asyncio, pathlib, sys
-from psi_service.app import serve
+from psi_service.node.app import serve
 from psi_service.clock import system_clock
-from psi_service.journal import open_journal
+from psi_service.watching.journal import open_journal
 from psi_service.settings import Settings
 open_journal()
 settings = Settings.load(pathlib.Path(sys.argv[1]))

@@ -16,7 +16,7 @@ from psi_core.kinds.fingerprint import key_id
 from psi_core.log.entry import Entry, EntryKind
 from psi_service import sealing
 from psi_service.actors.reference import seal_reference
-from psi_service.key_files import write_keys
+from psi_service.identity.key_files import write_keys
 from psi_service.log.export import export_log
 from psi_service.store.database import Store
 from tests.commands import run_psi, run_psi_node

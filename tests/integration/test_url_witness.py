@@ -18,8 +18,8 @@ from psi_service.address import Address
 from psi_service.http_api.server import AdminPort
 from psi_service.log.cosigned import newest_cosigned
 from psi_service.log.node_log import NodeLog
+from psi_service.rounds.url_witness import UrlWitness, url_witnesses
 from psi_service.store.database import Store
-from psi_service.url_witness import UrlWitness, url_witnesses
 from psi_service.witness.counter import Counter
 from psi_service.witness.port import build_witness
 

@@ -14,7 +14,7 @@ from psi_core.log.entry import Entry, EntryKind
 from psi_core.log.note import Note
 from psi_core.log.tiles import decode_tile
 from psi_core.wire import peers_pb2, session_pb2
-from psi_service.witness_rounds import WitnessRounds
+from psi_service.rounds.witness_rounds import WitnessRounds
 
 OTHERS = "lab-c.example"
 

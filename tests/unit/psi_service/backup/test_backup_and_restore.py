@@ -21,9 +21,9 @@ from psi_service.backup.making import Backup, make_backup
 from psi_service.backup.restoring import Restored, planned, restore
 from psi_service.backup.secret import KEY_FILE, BackupSecret
 from psi_service.clock import system_clock
-from psi_service.key_files import read_keys
+from psi_service.identity.key_files import read_keys
 from psi_service.log.node_log import NodeLog
-from psi_service.reach import services_without_ports
+from psi_service.node.reach import services_without_ports
 from psi_service.sessions.usage import spent
 from psi_service.store.database import Store
 from psi_service.store.reading import reading

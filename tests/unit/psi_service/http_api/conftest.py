@@ -17,15 +17,15 @@ from starlette.testclient import TestClient
 from psi_core.identity.node_keys import NodeKeys
 from psi_service.http_api.application import build_api
 from psi_service.http_api.services import Services
+from psi_service.identity.own_card import OwnCard
 from psi_service.log.node_log import NodeLog
 from psi_service.metrics.metrics import Metrics
-from psi_service.own_card import OwnCard
 from psi_service.peers.directory import PeerDirectory
 from psi_service.peers.open_calls import OpenCalls
 from psi_service.peers.pins import PinBoard
-from psi_service.readiness import Readiness
 from psi_service.store.database import Store
 from psi_service.tokens import Role, Tokens
+from psi_service.watching.readiness import Readiness
 
 NOW = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
 NAME = "127.0.0.1:7480"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from psi_service.readiness import Readiness
+from psi_service.watching.readiness import Readiness
 
 
 def test_live_and_ready_need_no_token(api: Any) -> None:

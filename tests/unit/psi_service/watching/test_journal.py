@@ -8,7 +8,7 @@ import logging
 import pytest
 import structlog
 
-from psi_service.journal import open_journal
+from psi_service.watching.journal import open_journal
 
 VALUE = "ada@example.org"
 

@@ -15,8 +15,9 @@ from psi_service.actors.service import ActorService
 from psi_service.agreements.service import AgreementService
 from psi_service.clock import Clock
 from psi_service.consortium.service import ConsortiumService
-from psi_service.dialling import Dialler
+from psi_service.grpc_server.peer_calls import PeerCalls
 from psi_service.http_api.services import Services
+from psi_service.identity.own_card import OwnCard
 from psi_service.imports.importer import Importer
 from psi_service.jobs.alarms import SchedulerAlarms
 from psi_service.jobs.runner import JobRunner
@@ -27,14 +28,12 @@ from psi_service.jobs.telling import tell
 from psi_service.log.node_log import NodeLog
 from psi_service.matches.service import MatchService
 from psi_service.metrics.metrics import Metrics
-from psi_service.own_card import OwnCard
-from psi_service.peer_calls import PeerCalls
 from psi_service.peers.delivery import Delivery
+from psi_service.peers.dialling import Dialler
 from psi_service.peers.directory import PeerDirectory
 from psi_service.peers.open_calls import OpenCalls
 from psi_service.peers.pins import PinBoard
 from psi_service.peers.probe import PeerProbe
-from psi_service.readiness import Readiness
 from psi_service.retention.service import RetentionService
 from psi_service.sessions.books import Desk
 from psi_service.sessions.checkpoints import Checkpoints
@@ -49,8 +48,9 @@ from psi_service.sessions.surroundings import Limits, Surroundings
 from psi_service.settings import Settings
 from psi_service.store.database import Store
 from psi_service.tokens import Tokens
-from psi_service.tracing import trace_session
 from psi_service.version import version
+from psi_service.watching.readiness import Readiness
+from psi_service.watching.tracing import trace_session
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from pydantic_core import to_jsonable_python
 from psi_client.node_client import NodeClient
 from psi_client.profile import Profile
 from psi_core.errors import StoreLocked
-from psi_service.app import Node, build
 from psi_service.clock import Clock
 from psi_service.http_api.services import Services
+from psi_service.node.app import Node, build
 from psi_service.settings import Settings
 
 Locally = Callable[[Services], Awaitable[object]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from psi_service.sessions.progress import Phase, Progress
-from psi_service.tracing import trace, trace_session
+from psi_service.watching.tracing import trace, trace_session
 
 
 class Recorded:

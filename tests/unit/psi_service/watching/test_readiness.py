@@ -11,8 +11,8 @@ import pytest
 
 from psi_core.identity.node_keys import NodeKeys
 from psi_service.log.node_log import NodeLog
-from psi_service.readiness import KEPT, Readiness
 from psi_service.store.database import Store
+from psi_service.watching.readiness import KEPT, Readiness
 
 NOW = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
 

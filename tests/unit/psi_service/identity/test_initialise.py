@@ -13,10 +13,10 @@ import pytest
 from psi_client.profile import Profile
 from psi_core.errors import Conflict, InvalidConfiguration
 from psi_core.identity.card import Card
-from psi_service.initialise import initialise
-from psi_service.key_files import read_keys, write_keys
+from psi_service.identity.initialise import initialise
+from psi_service.identity.key_files import read_keys, write_keys
+from psi_service.identity.own_card import make_card, read_card, write_card
 from psi_service.log.node_log import NodeLog
-from psi_service.own_card import make_card, read_card, write_card
 from psi_service.settings import Settings
 from psi_service.store.database import Store
 from psi_service.tokens import Role, Tokens

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from psi_core.log.entry import EntryKind
 from psi_service.clock import Clock
-from psi_service.key_files import read_keys
+from psi_service.identity.key_files import read_keys
+from psi_service.identity.own_card import OwnCard, make_card, write_card
 from psi_service.log.node_log import NodeLog
-from psi_service.own_card import OwnCard, make_card, write_card
 from psi_service.settings import Settings
 from psi_service.store.database import Store
 

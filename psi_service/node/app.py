@@ -19,30 +19,30 @@ import structlog
 
 from psi_service.address import Address
 from psi_service.clock import Clock
-from psi_service.first_questions import FirstQuestions
 from psi_service.grpc_server.identity import CallerCheck
+from psi_service.grpc_server.incoming_notes import IncomingNotes
+from psi_service.grpc_server.peer_calls import PeerCalls
 from psi_service.grpc_server.peers_servicer import PeersServicer
 from psi_service.grpc_server.server import PeerServer
 from psi_service.grpc_server.sessions_servicer import SessionsServicer
 from psi_service.http_api.application import build_api
 from psi_service.http_api.guard import names_of
 from psi_service.http_api.server import AdminPort, Tls
-from psi_service.incoming_notes import IncomingNotes
-from psi_service.key_files import read_keys
+from psi_service.identity.key_files import read_keys
+from psi_service.identity.own_card import read_card
 from psi_service.log.mirror import Mirror
 from psi_service.log.node_log import NodeLog
 from psi_service.log.peer_view import PeerView
-from psi_service.mirror_rounds import MirrorRounds
-from psi_service.own_card import read_card
-from psi_service.peer_calls import PeerCalls
+from psi_service.node.first_questions import FirstQuestions
+from psi_service.node.rooms import Ground, JobRooms, PeerRooms, SessionRooms, TermRooms, build_services
 from psi_service.recovery.recovering import Recovering
 from psi_service.retention.rounds import RetentionRounds
-from psi_service.rooms import Ground, JobRooms, PeerRooms, SessionRooms, TermRooms, build_services
+from psi_service.rounds.mirror_rounds import MirrorRounds
+from psi_service.rounds.url_witness import url_witnesses
+from psi_service.rounds.witness_rounds import WitnessRounds
 from psi_service.settings import Settings
 from psi_service.store.database import Store
-from psi_service.url_witness import url_witnesses
 from psi_service.version import version
-from psi_service.witness_rounds import WitnessRounds
 
 log = structlog.get_logger()
 

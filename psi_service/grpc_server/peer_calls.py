@@ -11,8 +11,8 @@ from psi_core.kinds.registry import PROFILE
 from psi_core.session.opening import PROTOCOL
 from psi_core.wire.session_pb2 import Checkpoint
 from psi_service.consortium.service import ConsortiumService
+from psi_service.grpc_server.incoming_notes import IncomingNotes
 from psi_service.grpc_server.peers_servicer import PeerHandlers
-from psi_service.incoming_notes import IncomingNotes
 from psi_service.log.mirror import Mirror
 from psi_service.log.peer_view import PeerView
 from psi_service.sessions.checkpoints import Checkpoints

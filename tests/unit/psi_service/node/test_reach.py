@@ -12,10 +12,10 @@ from psi_core.errors import InvalidConfiguration, NodeRefusing, StoreLocked
 from psi_core.log.entry import Entry
 from psi_service.clock import system_clock
 from psi_service.http_api.services import Services
-from psi_service.key_files import read_keys
-from psi_service.new_card import new_card
-from psi_service.own_card import read_card
-from psi_service.reach import reach, services_without_ports
+from psi_service.identity.key_files import read_keys
+from psi_service.identity.new_card import new_card
+from psi_service.identity.own_card import read_card
+from psi_service.node.reach import reach, services_without_ports
 from tests.two_nodes import Place, places
 
 

@@ -23,9 +23,9 @@ from psi_core.errors import Conflict
 from psi_core.identity.node_keys import NodeKeys
 from psi_core.log.entry import EntryKind
 from psi_service.clock import Clock
-from psi_service.key_files import write_keys, write_private
+from psi_service.identity.key_files import write_keys, write_private
+from psi_service.identity.own_card import OwnCard, make_card, write_card
 from psi_service.log.node_log import NodeLog
-from psi_service.own_card import OwnCard, make_card, write_card
 from psi_service.settings import SETTINGS_FILE, Settings, settings_file
 from psi_service.store.database import DATABASE_FILE, Store
 from psi_service.tokens import Role, Tokens

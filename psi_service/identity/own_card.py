@@ -10,7 +10,7 @@ from psi_core.errors import InvalidConfiguration
 from psi_core.identity.card import Card
 from psi_core.identity.instant import moment
 from psi_core.identity.node_keys import NodeKeys
-from psi_service.key_files import write_private
+from psi_service.identity.key_files import write_private
 from psi_service.settings import Settings
 
 CARD_FILE = "card"

@@ -1,0 +1,1 @@
+"""The admin port: routes over the rooms, tokens and roles, problem+json."""

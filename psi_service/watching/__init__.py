@@ -1,0 +1,1 @@
+"""What whoever watches a node sees of it: its journal, its readiness, its spans."""
