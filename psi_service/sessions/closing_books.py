@@ -18,6 +18,7 @@ from psi_core.log.entry import EntryKind
 from psi_core.log.note import Note
 from psi_core.session.closing import Chunks, PreRecord, Record
 from psi_core.session.opening import Abort, Offer
+from psi_service.bundles import keeping as bundles
 from psi_service.matches.publish import publish
 from psi_service.sessions import generations
 from psi_service.sessions.books import Desk, update_session
@@ -141,6 +142,7 @@ class ClosingBooks:
         self._desk.log_note(db, EntryKind.ABORT, note, self._peer(offer), **also)
         self._drop(db, offer.session_id)
         generations.dropped(self._desk.store, db, offer.session_id, doubtful=code in _DOUBTFUL)
+        bundles.dropped(self._desk.store, db, offer.session_id)
         update_session(
             db,
             offer.session_id,
