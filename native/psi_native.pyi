@@ -39,6 +39,9 @@ def levels(leaves: bytes) -> list[bytes]:
 def root(leaves: bytes) -> bytes:
     """The RFC 6962 root over packed leaf hashes."""
 
+def is_canonical(data: bytes) -> bool:
+    """Whether JSON text is canonical (RFC 8785, integers only, 16 levels). No: only the Python form can tell."""
+
 def wrong_signatures(keys: bytes, messages: bytes, ends: bytes, signatures: bytes) -> bytes:
     """Positions (u32 little-endian) of Ed25519 signatures that do not verify: keys 32 bytes, signatures 64 each."""
 

@@ -3,8 +3,8 @@
 Every caller has a readable Python form of the same work beside its call, and takes that when there is none:
 
     if native_core.native is None:
-        return [leaf_hash(row) for row in rows]
-    return native_core.cut(native_core.native.leaf_hashes(*native_core.packed(rows)))
+        return b"".join(map(leaf_hash, rows))
+    return native_core.native.leaf_hashes(*native_core.packed(rows))
 
 Callers look it up at each call, so that tests can run both ways.
 """

@@ -3,6 +3,7 @@
 //! Everything here has a readable reference in psi_core, and tests hold both equal. This file is glue alone.
 
 mod buffer;
+mod canonical;
 mod error;
 mod fingerprint;
 pub mod oprf;
@@ -159,6 +160,12 @@ mod psi_native {
         let given = elements::<32>("leaves", leaves)?;
         let found = py.detach(|| tree::root(given));
         Ok(PyBytes::new(py, &found))
+    }
+
+    /// Whether JSON text is canonical beyond doubt; no does not mean that it is not.
+    #[pyfunction]
+    fn is_canonical(data: &[u8]) -> bool {
+        canonical::is_canonical(data)
     }
 
     /// Positions, as u32 little-endian, of Ed25519 signatures that do not verify; empty when all do.

@@ -9,12 +9,19 @@ use crate::packed::{Hash, Rows};
 pub const LEAF: u8 = 0x00;
 const NODE: u8 = 0x01;
 const GRAIN: usize = 256;
+/// Up to this many hashes, waking other threads takes longer than the work: a tile of a log is one thread's.
+const ALONE: usize = 1024;
 
 /// SHA-256(0x00 || data) of every row.
 pub fn leaf_hashes(rows: &Rows<'_>, out: &mut [Hash]) {
-    out.par_iter_mut().with_min_len(GRAIN).enumerate().for_each(|(index, place)| {
+    let leaf = |(index, place): (usize, &mut Hash)| {
         *place = Sha256::new_with_prefix([LEAF]).chain_update(rows.row(index)).finalize().into();
-    });
+    };
+    if out.len() <= ALONE {
+        out.iter_mut().enumerate().for_each(leaf);
+    } else {
+        out.par_iter_mut().with_min_len(GRAIN).enumerate().for_each(leaf);
+    }
 }
 
 fn node(left: &Hash, right: &Hash) -> Hash {
@@ -29,8 +36,12 @@ pub fn levels(leaves: &[Hash]) -> Vec<Vec<Hash>> {
         if below.len() < 2 {
             return found;
         }
-        let above =
-            below.par_chunks_exact(2).with_min_len(GRAIN).map(|pair| node(&pair[0], &pair[1])).collect();
+        let parent = |pair: &[Hash]| node(&pair[0], &pair[1]);
+        let above = if below.len() <= ALONE {
+            below.chunks_exact(2).map(parent).collect()
+        } else {
+            below.par_chunks_exact(2).with_min_len(GRAIN).map(parent).collect()
+        };
         found.push(above);
     }
 }
@@ -64,8 +75,8 @@ mod tests {
 
     #[test]
     fn roots_of_every_size_follow_the_definition() {
-        let leaves: Vec<Hash> = (0..200u8).map(|n| Sha256::digest([n]).into()).collect();
-        for size in 0..leaves.len() {
+        let leaves: Vec<Hash> = (0..3000u16).map(|n| Sha256::digest(n.to_be_bytes()).into()).collect();
+        for size in (0..200).chain([ALONE, ALONE + 1, 2 * ALONE + 1, leaves.len()]) {
             assert_eq!(root(&leaves[..size]), by_definition(&leaves[..size]), "{size} leaves");
         }
     }

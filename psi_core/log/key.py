@@ -190,7 +190,8 @@ def check_name(name: str) -> None:
     """Check a key name: not empty, no white space, no control character, no "+". Raises InvalidText."""
     if not name or len(name) > MAX_NAME:
         raise InvalidText(f"a key name has 1 to {MAX_NAME} characters")
-    if "+" in name or not name.isprintable() or any(character.isspace() for character in name):
+    # Of all white space only the plain blank counts as printable.
+    if "+" in name or " " in name or not name.isprintable():
         raise InvalidText('a key name has no white space, no control character and no "+"')
 
 

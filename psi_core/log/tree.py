@@ -31,22 +31,22 @@ def leaf_hash(data: bytes) -> bytes:
     return hashlib.sha256(b"\x00" + data).digest()
 
 
-def leaf_hashes(rows: Sequence[bytes]) -> list[bytes]:
-    """Return `leaf_hash` of many rows, in their order."""
+def leaf_hashes(rows: Sequence[bytes]) -> bytes:
+    """Return `leaf_hash` of many rows side by side, 32 bytes each, in their order."""
     if native_core.native is None:
-        return [leaf_hash(row) for row in rows]
-    return native_core.cut(native_core.native.leaf_hashes(*native_core.packed(rows)))
+        return b"".join(map(leaf_hash, rows))
+    return native_core.native.leaf_hashes(*native_core.packed(rows))
 
 
-def subtrees(leaf_hashes: Sequence[bytes]) -> list[bytes]:
-    """Return the hashes of every complete subtree over n leaf hashes, packed: level k holds n >> k, level 0 the leaves.
+def subtrees(leaf_hashes: bytes) -> list[bytes]:
+    """Return the hashes of every complete subtree over n packed leaf hashes: level k holds n >> k, level 0 the leaves.
 
     Right for leaves from the beginning of a tree, or from any multiple of a power of two that is n or more.
     """
-    found = [b"".join(leaf_hashes)]
+    found = [leaf_hashes]
     if native_core.native is not None:
-        return found + native_core.native.levels(found[0])
-    level = list(leaf_hashes)
+        return found + native_core.native.levels(leaf_hashes)
+    level = native_core.cut(leaf_hashes)
     while len(level) > 1:
         level = [node_hash(left, right) for left, right in zip(level[::2], level[1::2], strict=False)]
         found.append(b"".join(level))

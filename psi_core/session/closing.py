@@ -127,11 +127,21 @@ def _lane_terms(ours: Lane, theirs: Lane) -> dict[str, object]:
     }
 
 
-def pre_record(offer: Offer, accept: Accept, receiver: str, transcripts: Hashes) -> PreRecord:
-    """The pre-record that `receiver` signs, rebuilt by the sender from its own state and compared."""
+def pre_record(
+    offer: Offer,
+    accept: Accept,
+    receiver: str,
+    transcripts: Hashes,
+    *,
+    hashes: tuple[bytes, bytes] | None = None,
+) -> PreRecord:
+    """The pre-record that `receiver` signs, rebuilt by the sender from its own state and compared.
+
+    `hashes`: of Offer and Accept, where the caller has them.
+    """
     return PreRecord(
         session_id=offer.session_id,
-        ctx=context(offer.hash(), accept.hash()).hex(),
+        ctx=context(*(hashes or (offer.hash(), accept.hash()))).hex(),
         receiver=receiver,
         lanes=tuple(
             PreRecordLane.model_validate(_lane_terms(mine, theirs))
@@ -148,9 +158,12 @@ def record(
     claims: tuple[Claims, ...],
     transcripts: Hashes,
     chunks: tuple[Chunks | None, ...] | None = None,
+    *,
+    hashes: tuple[bytes, bytes] | None = None,
 ) -> Record:
     """The record both labs sign, built by each from its own state.
 
+    `hashes`: of Offer and Accept, where the caller has them.
     `security`, `claims` and `chunks` have one element per lane; `chunks` is left out where no engine proves any.
     Where both labs learn, counts that differ make the outcome `fault`; they are signed as they are.
     """
@@ -168,15 +181,16 @@ def record(
             offer.lanes, accept.lanes, security, claims, chunks or (None,) * len(offer.lanes), strict=True
         )
     )
+    offer_hash, accept_hash = hashes or (offer.hash(), accept.hash())
     agree = offer.direction != "both" or all(claim.initiator == claim.responder for claim in claims)
     return Record(
         session_id=offer.session_id,
         initiator=offer.initiator,
         responder=offer.responder,
         agreement=offer.agreement,
-        offer=offer.hash().hex(),
-        accept=accept.hash().hex(),
-        ctx=context(offer.hash(), accept.hash()).hex(),
+        offer=offer_hash.hex(),
+        accept=accept_hash.hex(),
+        ctx=context(offer_hash, accept_hash).hex(),
         period=offer.period,
         counter=offer.counter,
         previous=offer.previous,

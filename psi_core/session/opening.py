@@ -164,13 +164,14 @@ _SAME = (
 )
 
 
-def differences(offer: Offer, accept: Accept) -> tuple[str, ...]:
+def differences(offer: Offer, accept: Accept, *, offer_hash: bytes | None = None) -> tuple[str, ...]:
     """Names of the fields in which an Accept does not answer this very Offer; empty when it does.
 
+    `offer_hash`: where the caller has it.
     Lanes must agree in number, order, match key, engine and variant; sizes and snapshots are each side's own.
     """
     found = [name for name in _SAME if getattr(offer, name) != getattr(accept, name)]
-    if accept.offer != offer.hash().hex():
+    if accept.offer != (offer_hash or offer.hash()).hex():
         found.append("offer")
     asked = [(lane.match_key, lane.engine, lane.variant) for lane in offer.lanes]
     if asked != [(lane.match_key, lane.engine, lane.variant) for lane in accept.lanes]:

@@ -57,8 +57,9 @@ class Auditor:
                 raise InvalidConfiguration(
                     f"{folder} is not a folder: name one that `psi-node log export` wrote"
                 )
+        good: set[bytes] = set()
         logs = [
-            read_log(LogFolder(folder), self._verifiers, since=self._since, policy=self._policy)
+            read_log(LogFolder(folder), self._verifiers, since=self._since, policy=self._policy, good=good)
             for folder in folders
         ]
         logs = self._with_bundles(logs, folders)

@@ -34,10 +34,11 @@ def read_log(
     *,
     since: Sequence[bytes] = (),
     policy: WitnessPolicy | None = None,
+    good: set[bytes] | None = None,
 ) -> LogFacts:
     """Read the export in `folder` up to the size of its checkpoint, or to where it breaks off.
 
-    `since` holds checkpoint notes that the auditor saved, of any logs.
+    `since` holds checkpoint notes that the auditor saved, of any logs; `good` what SignatureChecks share.
     """
     head = read_head(folder, verifiers)
     if head.checkpoint is None:
@@ -45,14 +46,15 @@ def read_log(
     walk = _Walk(folder, head.checkpoint.size)
     check = TreeCheck(folder)
     malformed = Faults()
-    contents = _Contents(head.checkpoint.origin.partition("/psi-log")[0], verifiers)
-    for data in walk:
-        try:
-            if data != WITHHELD:
-                contents.take(Entry.decode(data), check.size)
-        except InvalidText as error:
-            malformed.add(f"entry {check.size}: {error}", check.size)
-        check.append(data)
+    contents = _Contents(head.checkpoint.origin.partition("/psi-log")[0], verifiers, good)
+    for entries in walk:
+        for position, data in enumerate(entries, start=check.size):
+            try:
+                if data != WITHHELD:
+                    contents.take(Entry.decode(data), position)
+            except InvalidText as error:
+                malformed.add(f"entry {position}: {error}", position)
+        check.take(entries)
     contents.checks.finish()
     root = check.finish()
     return LogFacts(
@@ -75,8 +77,8 @@ def read_log(
 class _Contents:
     """The readers that look into well-formed entries."""
 
-    def __init__(self, own_lab: str, verifiers: Sequence[Verifier]) -> None:
-        self.checks = SignatureChecks()
+    def __init__(self, own_lab: str, verifiers: Sequence[Verifier], good: set[bytes] | None) -> None:
+        self.checks = SignatureChecks(good)
         self.records = RecordReader()
         self.texts = TextReader(verifiers, self.checks, self.records.found.faults)
         self.books = Books(own_lab)
@@ -104,14 +106,14 @@ class _Contents:
 
 
 class _Walk:
-    """Yields entries in order until `size` or the first that cannot be read, which `ended` then names."""
+    """Yields entries in order, a bundle's at a time, until `size` or the first that cannot be read: see `ended`."""
 
     def __init__(self, folder: LogFolder, size: int) -> None:
         self._folder = folder
         self._size = size
         self.ended: Fault | None = None
 
-    def __iter__(self) -> Iterator[bytes]:
+    def __iter__(self) -> Iterator[list[bytes]]:
         # A checkpoint may claim 2^63 entries: the first bundle that is not there ends the loop.
         for index, width in tiles_of(0, self._size):
             start = index * TILE_WIDTH
@@ -120,7 +122,7 @@ class _Walk:
             except (NotFound, InvalidText) as error:
                 self.ended = Fault(str(error), start)
                 return
-            yield from entries
+            yield entries
             if len(entries) < width:
                 at = start + len(entries)
                 self.ended = Fault(f"entry {at} and all after it are missing", at)

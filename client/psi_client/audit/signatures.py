@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from psi_client.audit.facts import Faults
@@ -10,6 +12,8 @@ from psi_core.errors import InvalidSignature
 from psi_core.log.key import Verifier, wrong_signatures
 
 BATCH = 4096
+MAX_GOOD = 1_000_000
+"""Digests that are remembered, 32 bytes each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,27 +33,66 @@ class Signed:
 
 
 class SignatureChecks:
-    """What has been taken counts as checked only once `finish` has returned."""
+    """What has been taken counts as checked only once `finish` has returned.
 
-    def __init__(self) -> None:
-        self._waiting: list[Signed] = []
+    A batch is checked in a thread of its own (the native core works without the interpreter's lock) while the log is
+    read on. `good` holds digests of signatures that are right already: two labs' logs hold the same texts, and may
+    share it.
+    """
+
+    def __init__(self, good: set[bytes] | None = None) -> None:
+        self._good = set() if good is None else good
+        self._waiting: list[tuple[bytes, Signed]] = []
+        self._given: list[tuple[bytes, Signed]] = []
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="signatures")
+        self._running: Future[list[int]] | None = None
 
     def expect(self, signed: Signed) -> None:
         """Take one signature."""
-        self._waiting.append(signed)
+        digest = _digest(signed)
+        if digest in self._good:
+            _right(signed)
+            return
+        self._waiting.append((digest, signed))
         if len(self._waiting) >= BATCH:
-            self.finish()
+            self._hand_over()
 
     def finish(self) -> None:
-        """Check what is left."""
-        found = wrong_signatures([(each.verifier, each.message, each.value) for each in self._waiting])
-        wrong = frozenset(found)
-        for number, each in enumerate(self._waiting):
+        """Check what is left. The last call."""
+        self._hand_over()
+        self._settle()
+        self._thread.shutdown()
+
+    def _hand_over(self) -> None:
+        self._settle()
+        self._given, self._waiting = self._waiting, []
+        checks = [(each.verifier, each.message, each.value) for _, each in self._given]
+        self._running = self._thread.submit(wrong_signatures, checks)
+
+    def _settle(self) -> None:
+        """Say of each signature of the batch that is under way whether it is right."""
+        if self._running is None:
+            return
+        wrong = frozenset(self._running.result())
+        for number, (digest, each) in enumerate(self._given):
             if number in wrong:
                 each.faults.add(f"{each.where}: {_reason(each)}", each.position)
-            elif each.good is not None:
-                each.good()
-        self._waiting.clear()
+                continue
+            if len(self._good) < MAX_GOOD:
+                self._good.add(digest)
+            _right(each)
+        self._running = None
+
+
+def _right(signed: Signed) -> None:
+    if signed.good is not None:
+        signed.good()
+
+
+def _digest(signed: Signed) -> bytes:
+    """Of all that a check depends on: key and its type, signature, text; every field but the last tells its length."""
+    fixed = bytes([signed.verifier.type, len(signed.value) & 0xFF]) + signed.verifier.public_key
+    return hashlib.sha256(fixed + signed.value + signed.message).digest()
 
 
 def _reason(signed: Signed) -> str:

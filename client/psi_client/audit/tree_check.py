@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from psi_client.audit.facts import Faults
 from psi_client.audit.folder import LogFolder
+from psi_core import native_core
 from psi_core.errors import InvalidText, NotFound
 from psi_core.log import tree
 from psi_core.log.tiles import TILE_HEIGHT, TILE_WIDTH, decode_tile, levels_of, tile_path
@@ -12,7 +15,7 @@ from psi_core.log.withheld import WITHHELD
 
 
 class TreeCheck:
-    """Takes a log's entries in order. Keeps the hash of every complete subtree, 64 bytes an entry.
+    """Takes a log's entries in order, a tile's at a time. Keeps the hash of every complete subtree, 64 bytes an entry.
 
     `altered`: entries whose hash is not the one in the leaf tile. `tiles`: tiles that are missing or differ.
     `withheld`: entries of which the hash alone is shown.
@@ -21,48 +24,40 @@ class TreeCheck:
     def __init__(self, folder: LogFolder) -> None:
         self._folder = folder
         self._levels: list[bytearray] = []
-        self._waiting: list[bytes] = []
         self.size = 0
         self.altered = Faults()
         self.tiles = Faults()
         self.withheld = 0
 
-    def append(self, entry: bytes) -> None:
-        """Take the next entry; it is hashed with its tile's others."""
-        self._waiting.append(entry)
-        self.size += 1
-        if len(self._waiting) == TILE_WIDTH:
-            self._hash_waiting()
+    def take(self, entries: Sequence[bytes]) -> None:
+        """Take the next tile's entries: 256, or fewer at the end of the log."""
+        leaves = tree.leaf_hashes(entries)
+        self.size += len(entries)
+        if WITHHELD in entries:
+            leaves = self._with_withheld(entries, leaves)
+        for level, hashes in enumerate(tree.subtrees(leaves)):
+            self._add(level, hashes)
+        if len(entries) == TILE_WIDTH:
             self._grow()
 
     def finish(self) -> bytes:
         """Check the partial tiles of this size; returns the root over all entries taken, 32 bytes. The last call."""
-        self._hash_waiting()
         for level in range(levels_of(self.size)):
             index, width = divmod(self.size >> (TILE_HEIGHT * level), TILE_WIDTH)
             if width:
                 self._compare(level, index, width)
         return self.root_at(self.size)
 
-    def _hash_waiting(self) -> None:
-        """The subtrees inside one tile."""
-        leaves = tree.leaf_hashes(self._waiting)
-        if WITHHELD in self._waiting:
-            leaves = self._with_withheld(leaves)
-        for level, hashes in enumerate(tree.subtrees(leaves)):
-            self._add(level, hashes)
-        self._waiting.clear()
-
-    def _with_withheld(self, leaves: list[bytes]) -> list[bytes]:
+    def _with_withheld(self, entries: Sequence[bytes], leaves: bytes) -> bytes:
         """The leaf hashes, those of withheld entries from the tile: they must lead to the signed root like others."""
-        width = len(leaves)
+        width = len(entries)
         try:
             shown = decode_tile(self._folder.tile(0, (self.size - 1) // TILE_WIDTH, width), width)
         except (NotFound, InvalidText):
             return leaves
-        self.withheld += self._waiting.count(WITHHELD)
-        pairs = zip(self._waiting, leaves, shown, strict=True)
-        return [given if entry == WITHHELD else own for entry, own, given in pairs]
+        self.withheld += entries.count(WITHHELD)
+        pairs = zip(entries, native_core.cut(leaves), shown, strict=True)
+        return b"".join(given if entry == WITHHELD else own for entry, own, given in pairs)
 
     def _grow(self) -> None:
         """The subtrees that the newest whole tile completes, and the tiles that these fill."""

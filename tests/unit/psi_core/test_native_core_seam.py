@@ -54,7 +54,7 @@ def test_items(elements: list[bytes]) -> None:
 
 @given(st.lists(st.binary()))
 def test_leaf_hashes(rows: list[bytes]) -> None:
-    assert leaf_hashes(rows) == [leaf_hash(row) for row in rows]
+    assert leaf_hashes(rows) == b"".join(leaf_hash(row) for row in rows)
 
 
 @pytest.mark.parametrize("size", range(20))
@@ -72,7 +72,7 @@ def test_roots(size: int) -> None:
 @pytest.mark.parametrize("size", range(20))
 def test_subtrees(size: int) -> None:
     leaves = [leaf_hash(bytes([number])) for number in range(size)]
-    found = subtrees(leaves)
+    found = subtrees(b"".join(leaves))
     assert found[0] == b"".join(leaves)
     assert len(found) == max(size.bit_length(), 1)
     for level, hashes in enumerate(found):

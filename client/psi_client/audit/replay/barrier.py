@@ -19,7 +19,9 @@ class Barrier:
         if case is None or case.offer is None or case.accept is None:
             return
         if isinstance(text, PreRecord):
-            if text != pre_record(case.offer, case.accept, text.receiver, text.transcripts):
+            if text != pre_record(
+                case.offer, case.accept, text.receiver, text.transcripts, hashes=case.hashes
+            ):
                 words = f"the pre-record in entry {step.position} does not follow from its Offer and Accept"
                 self.faults.add(words, step.position)
             case.pre_records[text.receiver] = text

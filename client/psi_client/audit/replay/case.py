@@ -37,9 +37,15 @@ class Case:
     offered_at: int = -1
     previous: bytes = ZEROS
     accept: Accept | None = None
+    accept_hash: bytes = b""
     accepted_at: int = -1
     snapshots: list[Committed] = field(default_factory=list)
     pre_records: dict[str, SignedText] = field(default_factory=dict)
+
+    @property
+    def hashes(self) -> tuple[bytes, bytes]:
+        """Of Offer and Accept, as they stand in the log."""
+        return self.offer_hash, self.accept_hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +115,8 @@ class Cases:
             case.snapshots.append(Committed(position, *found))
         elif isinstance(text, Offer) and opened:
             case.offer, case.offer_hash, case.offered_at = text, opened.hash, position
-        elif accept := step.accepted:
-            case.accept, case.accepted_at = accept, position
+        elif opened and (accept := step.accepted):
+            case.accept, case.accept_hash, case.accepted_at = accept, opened.hash, position
         return step
 
     def leave(self, step: Step) -> None:

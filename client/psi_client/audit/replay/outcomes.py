@@ -24,7 +24,7 @@ class Following:
         if case is None or case.offer is None or case.accept is None:
             words = f"the record in entry {step.position} has no Offer and Accept before it that are open"
             self.faults.add(words, step.position)
-        elif text != _rebuilt(case.offer, case.accept, text):
+        elif text != _rebuilt(case.offer, case.accept, text, case.hashes):
             words = f"the record in entry {step.position} does not follow from its Offer and Accept"
             self.faults.add(words, step.position)
 
@@ -69,10 +69,10 @@ class Results:
         """Nothing is left open."""
 
 
-def _rebuilt(offer: Offer, accept: Accept, text: Record) -> Record | None:
+def _rebuilt(offer: Offer, accept: Accept, text: Record, hashes: tuple[bytes, bytes]) -> Record | None:
     """The record from both texts with the results and transcripts that this one states; None when they clash."""
-    if differences(offer, accept) or len(text.lanes) != len(offer.lanes):
+    if differences(offer, accept, offer_hash=hashes[0]) or len(text.lanes) != len(offer.lanes):
         return None
     security = tuple(lane.security for lane in text.lanes)
     claims, chunks = tuple(lane.results for lane in text.lanes), tuple(lane.chunks for lane in text.lanes)
-    return record(offer, accept, security, claims, text.transcripts, chunks)
+    return record(offer, accept, security, claims, text.transcripts, chunks, hashes=hashes)
