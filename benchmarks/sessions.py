@@ -37,14 +37,15 @@ def measure_session(engine: str, items: int, direction: str, rounds: int, new: i
             for node in nodes:
                 give_list(node, folder, shared + [_device() for _ in range(items - len(shared))])
             idle = max(map(_memory, nodes))
-            # A node that has been up for a while has its worker processes; so has the baseline.
-            _one(*nodes, engine, direction, len(shared))
+            if engine != "oprf":
+                # A node that has been up for a while has its worker processes; so has the baseline.
+                _one(*nodes, engine, direction, len(shared))
             runs, baselines = [], []
             for _ in range(rounds):
                 if engine == "oprf":
                     forget_caches(*nodes)
                 full = _one(*nodes, engine, direction, len(shared))
-                baselines.append(_baselines(engine, full["lane"]))
+                baselines.append(_baselines(engine if new is None else "", full["lane"]))
                 if new is not None:
                     for node in nodes:
                         give_list(node, folder, [_device() for _ in range(new)])
@@ -108,6 +109,7 @@ def _one(a: NodeProcess, b: NodeProcess, engine: str, direction: str, expected: 
 
 
 def _baselines(engine: str, lane: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """Seconds of each; openmined-psi takes minutes where an incremental run takes one, and is not its baseline."""
     own, peer = lane["own_size"], lane["peer_size"]
     found = {"plain": answer_of("benchmarks.plain_exchange", max(own, peer))}
     if engine in ("openmined", "oprf"):
