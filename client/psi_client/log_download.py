@@ -20,7 +20,8 @@ from psi_core.log.tiles import (
 )
 from psi_core.log.withheld import for_peer
 
-_BUNDLES = "tile/entries/"
+ENTRIES = "tile/entries/"
+"""How the path of an entry bundle begins."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,11 @@ def download_log(fetch: Callable[[str], bytes], directory: Path, *, peer: str | 
     note = fetch("checkpoint")
     head = Checkpoint.parse(Note.parse(note).text)
     files = 0
-    for path in _paths(head.size):
+    for path in paths(head.size):
         target = directory / path
         target.parent.mkdir(parents=True, exist_ok=True)
         content = fetch(path)
-        if peer is not None and path.startswith(_BUNDLES):
+        if peer is not None and path.startswith(ENTRIES):
             content = encode_bundle([for_peer(entry, peer) for entry in decode_bundle(content)])
         target.write_bytes(content)
         files += 1
@@ -61,7 +62,8 @@ def download_log(fetch: Callable[[str], bytes], directory: Path, *, peer: str | 
     return LogDownload(head.origin, head.size, files + 1, directory)
 
 
-def _paths(size: int) -> Iterator[str]:
+def paths(size: int) -> Iterator[str]:
+    """Every file of a log of `size` entries, the checkpoint apart: entry bundles first, then hash tiles."""
     for index, width in tiles_of(0, size):
         yield entries_path(index, width)
     for level in range(levels_of(size)):

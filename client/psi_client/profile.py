@@ -36,7 +36,7 @@ class Profile(BaseModel):
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/"):
             raise ValueError("is written http://127.0.0.1:PORT or https://HOST:PORT")
-        if parts.scheme == "http" and not _is_loopback(parts.hostname):
+        if parts.scheme == "http" and not is_loopback(parts.hostname):
             raise ValueError("is http and not loopback: the token would travel in the clear; use https")
         return url.rstrip("/")
 
@@ -82,7 +82,8 @@ class Profile(BaseModel):
         new.replace(path)
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine, by its name or its address."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -33,7 +33,7 @@ class Rest:
         self._http = httpx2.Client(
             base_url=profile.url,
             headers={"Authorization": f"Bearer {profile.token.get_secret_value()}"},
-            verify=_tls(profile.ca),
+            verify=tls_of(profile.ca),
             timeout=_TIMEOUT,
             follow_redirects=False,
             trust_env=False,  # a proxy named in the environment would be handed the token
@@ -119,7 +119,8 @@ class Rest:
         return value
 
 
-def _tls(ca: Path | None) -> ssl.SSLContext | bool:
+def tls_of(ca: Path | None) -> ssl.SSLContext | bool:
+    """How a server's certificate is checked: by this root alone, or as the system does. Raises InvalidConfiguration."""
     if ca is None:
         return True
     try:

@@ -30,8 +30,17 @@ async def test_a_fetched_log_verifies_and_an_analyst_may_not_fetch_it(tmp_path: 
         fetched = await asyncio.to_thread(fetch, "auditor")
         assert fetched.exit_code == 0, fetched.output
         assert "lab-a.example/psi-log: 5 entries in" in fetched.stdout.replace("\n", " ")
-    card = Card.read((a.data_dir / "card").read_bytes())
-    keys = tmp_path / "keys"
-    keys.write_text(f"{card.log_key}\n{card.document_key}\n")
+        card = Card.read((a.data_dir / "card").read_bytes())
+        keys = tmp_path / "keys"
+        keys.write_text(f"{card.log_key}\n{card.document_key}\n")
+
+        def by_url(*words: str | Path):
+            return run_psi("audit", "verify", a.settings.admin_url, "--keys", keys, *words)
+
+        verified = await asyncio.to_thread(by_url, "--profile", profiles["auditor"])
+        assert verified.exit_code == 0, verified.output
+        assert "a checkpoint of 5 entries" in verified.stdout.replace("\n", " ")
+        refused = await asyncio.to_thread(by_url, "--profile", profiles["analyst"])
+        assert (refused.exit_code, "needs a token of the role auditor" in refused.stderr) == (1, True)
     verified = run_psi("audit", "verify", tmp_path / "auditor", "--keys", keys)
     assert verified.exit_code == 0, verified.output

@@ -90,17 +90,17 @@ async def exported(tmp_path: Path, sessions: int = 1, engine: str = "oprf") -> E
 async def test_it_is_proven_with_every_bundle_and_open_without(tmp_path) -> None:
     made = await exported(tmp_path, sessions=2)
     state, words = made.state(made.bundles)
-    assert (state, words.endswith("answers of 2 lanes of oprf, each proven under its committed key")) == (
+    assert (state, words.endswith("answers in 2 lanes of oprf, each proven under its committed key")) == (
         State.PROVEN,
         True,
     )
     assert made.state() == (
         State.NOT_PROVABLE,
-        "no bundle of 2 of 2 lanes of oprf was given (--bundles)",
+        "2 of 2 lanes of oprf without a bundle (--bundles)",
     )
     made.file.unlink()
     state, words = made.state(made.bundles)
-    assert (state, words) == (State.NOT_PROVABLE, "no bundle of 1 of 2 lanes of oprf was given (--bundles)")
+    assert (state, words) == (State.NOT_PROVABLE, "1 of 2 lanes of oprf without a bundle (--bundles)")
     (place,) = made.claims(made.bundles)[0].entries
     assert place.log == "lab-a.example/psi-log"
 

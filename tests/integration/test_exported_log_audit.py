@@ -91,7 +91,7 @@ async def test_sessions_of_two_nodes_are_proven_with_both_logs(tmp_path: Path, e
         await lab.stop()
     report = Auditor(keys).verify(folders)
     shown = [claim for claim in report.claims if claim.name == "one committed key an epoch"]
-    assert all(claim.words.startswith("0 lanes") is (engine != "oprf") for claim in shown)
+    assert all(claim.words.startswith("0 keys") is (engine != "oprf") for claim in shown)
     sealed = {"result sizes consistent"}
     unproven = {claim.name: claim.words for claim in report.claims if claim.state is not State.PROVEN}
     assert unproven.keys() == {"append-only since the last audit"} | sealed, unproven

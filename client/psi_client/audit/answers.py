@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from psi_client.audit.bundles import NOT_GIVEN
 from psi_client.audit.facts import Faults, LogFacts
-from psi_client.audit.finding import Finding, first_places
+from psi_client.audit.finding import Finding, counted, first_places
 from psi_client.audit.one_log import all_broken
 from psi_client.audit.report import Place, State
 from psi_client.audit.sessions_of_log import one_key, replayed
@@ -15,7 +15,8 @@ def every_answer(facts: LogFacts) -> Finding:
     """Each bundle that was given is the one that both labs recorded, and proves every answer in it."""
     lanes = facts.replayed.proven_lanes
     answers = sum(each.lane.items for each in lanes)
-    words = f"{answers:,} answers of {len(lanes):,} lanes of oprf, each proven under its committed key"
+    where = f"{counted(len(lanes), 'lane')} of oprf"
+    words = f"{counted(answers, 'answer')} in {where}, each proven under its committed key"
     finding = replayed(facts, "chunks", words if lanes else "no session used the engine oprf")
     if finding.state is not State.PROVEN or not lanes:
         return finding
@@ -34,6 +35,6 @@ def every_answer(facts: LogFacts) -> Finding:
     if wrong.count:
         return all_broken(facts, wrong)
     if missing:
-        words = f"no bundle of {len(missing):,} of {len(lanes):,} lanes of oprf was given (--bundles)"
+        words = f"{len(missing):,} of {where} without a bundle (--bundles)"
         return Finding(State.NOT_PROVABLE, words, first_places(missing))
     return finding

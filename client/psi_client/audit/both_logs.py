@@ -6,7 +6,7 @@ import hmac
 from collections.abc import Iterator
 
 from psi_client.audit.facts import Copy, LogFacts
-from psi_client.audit.finding import Finding, first_places
+from psi_client.audit.finding import Finding, counted, entries, first_places
 from psi_client.audit.one_log import entries_unmodified
 from psi_client.audit.report import Place, State
 
@@ -40,18 +40,14 @@ def sessions_in_both(one: LogFacts, two: LogFacts) -> Finding:
                     place = Place(log=holder.log, position=held.position)
                     (certain if held.position < reach else open_).append(place)
     if certain:
-        words = (
-            f"{len(certain):,} texts that one lab signed and the other holds are missing in the signer's log"
-        )
+        words = f"missing in the signer's log: {counted(len(certain), 'text')} that one lab signed and the other holds"
         return Finding(State.BROKEN, words, first_places(certain))
     if open_:
-        words = (
-            f"{len(open_):,} texts are missing in the signer's log: it may be an older copy, export it again"
-        )
+        words = f"missing in the signer's log: {counted(len(open_), 'text')}; it may be an older copy, export it again"
         return Finding(State.NOT_PROVABLE, words, first_places(open_))
     if not compared:
         return Finding(State.NOT_PROVABLE, "neither log holds a text of the other lab that KEYS can verify")
-    return Finding(State.PROVEN, f"{compared:,} texts of either lab, each in both logs")
+    return Finding(State.PROVEN, f"{counted(compared, 'text')} of either lab, each in both logs")
 
 
 def no_fork(one: LogFacts, two: LogFacts) -> Finding:
@@ -64,19 +60,19 @@ def no_fork(one: LogFacts, two: LogFacts) -> Finding:
             place = Place(log=viewer.log, position=viewer.copies.seen[copy][0])
             if copy.size > log.read:
                 words = (
-                    f"{viewer.lab} holds a signed checkpoint of {copy.size:,} entries of {log.log}, which has"
+                    f"{viewer.lab} holds a signed checkpoint of {entries(copy.size)} of {log.log}, which has"
                 )
                 words += (
                     f" {log.read:,} here: set back, or exported earlier than the other (then export it again)"
                 )
                 return Finding(State.BROKEN, words, (place,))
             if not hmac.compare_digest(log.root_at(copy.size), copy.root):
-                words = f"{viewer.lab} holds a signed checkpoint of {copy.size:,} entries of another {log.log}: a fork"
+                words = f"{viewer.lab} holds a signed checkpoint of {entries(copy.size)} of another {log.log}: a fork"
                 return Finding(State.BROKEN, words, (place,))
             compared += 1
     if not compared:
         return Finding(State.NOT_PROVABLE, "neither log holds a checkpoint of the other")
-    return Finding(State.PROVEN, f"{compared:,} checkpoints that one lab holds of the other's log")
+    return Finding(State.PROVEN, f"{counted(compared, 'checkpoint')} that one lab holds of the other's log")
 
 
 def reached_peer(one: LogFacts, two: LogFacts) -> Finding:
@@ -92,7 +88,8 @@ def reached_peer(one: LogFacts, two: LogFacts) -> Finding:
             if {each.initiator, each.responder} == {one.lab, two.lab} and each.position >= reach
         ]
         if not reach or later:
-            why = f"{viewer.lab} had seen {reach:,} entries of {log.log}; {len(later):,} records come after them"
+            seen = f"{viewer.lab} had seen {entries(reach)} of {log.log}"
+            why = f"{seen}; {counted(len(later), 'record')} after that"
             places = first_places(Place(log=log.log, position=each) for each in later)
             return Finding(State.NOT_PROVABLE, why, places)
         words.append(f"{viewer.lab} had seen {reach:,} of {log.read:,} entries of {log.log}")

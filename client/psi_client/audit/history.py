@@ -6,7 +6,7 @@ import hmac
 from datetime import UTC, datetime
 
 from psi_client.audit.facts import Faults, LogFacts, Saved
-from psi_client.audit.finding import Finding
+from psi_client.audit.finding import Finding, counted, entries
 from psi_client.audit.one_log import all_broken, entries_unmodified, no_checkpoint
 from psi_client.audit.report import State
 
@@ -23,7 +23,7 @@ def append_only(facts: LogFacts) -> Finding:
         if wrong := _against(facts, saved):
             return wrong
     oldest = min(saved.size for saved in facts.saved)
-    return Finding(State.PROVEN, f"it only grew, from {oldest:,} entries to {facts.read:,}")
+    return Finding(State.PROVEN, f"it only grew, from {entries(oldest)} to {facts.read:,}")
 
 
 def _against(facts: LogFacts, saved: Saved) -> Finding | None:
@@ -31,7 +31,7 @@ def _against(facts: LogFacts, saved: Saved) -> Finding | None:
     if saved.fault:
         return Finding(State.NOT_PROVABLE, f"the checkpoint given: {saved.fault}")
     if saved.size > facts.read:
-        words = f"it had {saved.size:,} entries when its checkpoint was saved, now {facts.read:,}: set back"
+        words = f"it had {entries(saved.size)} when its checkpoint was saved, now {facts.read:,}: set back"
         return Finding(State.BROKEN, words)
     if not hmac.compare_digest(facts.root_at(saved.size), saved.root):
         words = f"its first {saved.size:,} entries are not those of the saved checkpoint: changed or forked"
@@ -55,10 +55,13 @@ def checkpoints_fit(facts: LogFacts) -> Finding:
     if misfits.count:
         return all_broken(facts, misfits)
     if facts.copies.unchecked or facts.copies.left_out:
-        words = f"{facts.copies.unchecked:,} checkpoints in entries are of logs whose key KEYS lacks"
+        words = f"{counted(facts.copies.unchecked, 'checkpoint')} in entries, of logs whose key KEYS lacks"
         return Finding(State.NOT_PROVABLE, words)
     others = len(facts.copies.seen) - len(own)
-    return Finding(State.PROVEN, f"{len(own):,} of this log, {others:,} of other logs")
+    return Finding(
+        State.PROVEN,
+        f"{counted(len(own), 'checkpoint')} of this log, each of the entries before it; {others:,} of other logs",
+    )
 
 
 def cosigned(facts: LogFacts) -> Finding:

@@ -1,4 +1,8 @@
-"""A report as one self-contained HTML file that a lawyer can read: no script, nothing loaded, everything escaped."""
+"""A report as one self-contained HTML file that a lawyer can read: no script, nothing loaded, everything escaped.
+
+The verdict comes first, then what speaks against the labs, what stayed open and why, what was looked at, every claim
+log by log, the words that are used, and whose keys were trusted.
+"""
 
 from __future__ import annotations
 
@@ -7,40 +11,37 @@ import html
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
-from psi_client.audit.meanings import CANNOT, MEANINGS
+from psi_client.audit.finding import counted
+from psi_client.audit.html_style import POLICY, STYLE
+from psi_client.audit.meanings import CANNOT, MEANINGS, WORDS
 from psi_client.audit.report import Claim, Report, State
 from psi_core.log.key import Verifier
 
-_STYLE = """
-body { font: 16px/1.5 Georgia, serif; max-width: 52em; margin: 2em auto; padding: 0 1em; color: #1a1a1a; }
-h1 { font-size: 1.6em; } h2 { font-size: 1.2em; margin-top: 2em; border-bottom: 1px solid #999; }
-.claim { margin: 1em 0; padding: 0.6em 1em; border-left: 6px solid; break-inside: avoid; }
-.proven { border-color: #2d7a3a; } .broken { border-color: #b3261e; background: #fdf1f0; }
-.not-provable { border-color: #8a6d00; background: #fdf9ec; }
-.state { font-weight: bold; text-transform: uppercase; font-size: 0.8em; letter-spacing: 0.05em; }
-.claim p { margin: 0.2em 0; } .meaning { color: #444; } code { font-size: 0.85em; overflow-wrap: anywhere; }
-table { border-collapse: collapse; } td, th { text-align: left; padding: 0.2em 1em 0.2em 0; vertical-align: top; }
-"""
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 _SAYS = {
     State.PROVEN: "proven",
     State.BROKEN: "broken",
-    State.NOT_PROVABLE: "not provable from what was given",
+    State.NOT_PROVABLE: "not provable",
 }
 
 
 def html_report(report: Report, *, made: str, keys: Sequence[Verifier]) -> str:
     """The whole document. `made` is when the audit was made, in words; `keys` are those that were trusted."""
+    named = ", ".join(dict.fromkeys(each.log for each in report.heads)) or "logs"
     parts = [
         "<!DOCTYPE html>",
         '<html lang="en"><head><meta charset="utf-8">',
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
         '<meta name="referrer" content="no-referrer">',
-        f"<title>Audit of {_text(', '.join(dict.fromkeys(each.log for each in report.heads)) or 'logs')}</title>",
-        f"<style>{_STYLE}</style></head><body>",
-        *_summary(report, made),
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f"<title>Audit of {_text(named)}</title>",
+        f"<style>{STYLE}</style></head><body>",
+        *_verdict(report, made),
+        *_about(),
+        *_picked("What is broken", report.claims, State.BROKEN),
+        *_picked("What could not be proven, and why", report.claims, State.NOT_PROVABLE),
         *_logs(report),
         *_claims(report.claims),
+        *_words(),
         *_limits(),
         *_keys(keys),
         "</body></html>",
@@ -48,24 +49,52 @@ def html_report(report: Report, *, made: str, keys: Sequence[Verifier]) -> str:
     return "\n".join(parts) + "\n"
 
 
-def _summary(report: Report, made: str) -> Iterator[str]:
-    broken, open_ = report.count(State.BROKEN), report.count(State.NOT_PROVABLE)
+def _verdict(report: Report, made: str) -> Iterator[str]:
+    proven, broken, open_ = (
+        report.count(state) for state in (State.PROVEN, State.BROKEN, State.NOT_PROVABLE)
+    )
     yield "<h1>Audit of matching logs</h1>"
-    yield f"<p>Made {_text(made)}. {report.count(State.PROVEN)} claims proven, {broken} broken, {open_} not provable"
-    yield " from what was given.</p>"
+    yield f"<p>Made {_text(made)}. {counted(proven, 'claim')} proven, {broken:,} broken, {open_:,} not provable from"
+    yield " what was given.</p>"
     if broken:
-        yield "<p><strong>Something is wrong.</strong> The claims marked broken are contradicted by the logs, or by"
-        yield " signatures that only the labs could have made. Each names the entries that show it.</p>"
+        yield '<div class="verdict broken"><p><strong>Something is wrong.</strong> What is listed below as broken is'
+        yield " contradicted by the logs themselves, or by signatures that only the labs could have made. Each point"
+        yield " names the entries that show it.</p></div>"
     elif report.unproven:
-        yield "<p><strong>Too little was given.</strong> Nothing was found to be wrong, but a claim without which"
-        yield f" the others say little could not be proven: {_text(report.unproven)}.</p>"
+        yield '<div class="verdict open"><p><strong>Too little was given.</strong> Nothing was found to be wrong, but'
+        yield " a claim without which the others say little could not be proven:"
+        yield f" {_text(report.unproven)}.</p></div>"
     else:
-        yield "<p>Nothing in the logs contradicts what the labs claim.</p>"
-    yield "<p>This audit saw no item of any list: logs hold only agreements, sizes, seals and signatures.</p>"
+        yield '<div class="verdict proven"><p>Nothing in the logs contradicts what the labs claim.</p></div>'
+
+
+def _about() -> Iterator[str]:
+    yield "<p>Labs compare lists of suspicious actors so that each learns which of its own the other lists too, and"
+    yield " nothing else. What they do is written into logs, one at each lab, to which entries can only be added. This"
+    yield " audit saw no item of any list: logs hold only agreements, sizes, seals and signatures.</p>"
+    yield "<p>A claim is <strong>proven</strong> when signatures and hashes leave no other way;"
+    yield " <strong>broken</strong> when something contradicts it; <strong>not provable</strong> when a key, a log or a"
+    yield " file that would show it was not given. The last is nobody's fault by itself.</p>"
+
+
+def _picked(title: str, claims: Iterable[Claim], state: State) -> Iterator[str]:
+    """The claims in one state, before all others; those that say the same of the same logs in one point."""
+    chosen: dict[tuple[object, ...], list[Claim]] = {}
+    for claim in claims:
+        if claim.state is state:
+            chosen.setdefault((claim.logs, claim.words, claim.entries), []).append(claim)
+    if chosen:
+        yield f"<h2>{title}</h2><ul>"
+        for alike in chosen.values():
+            names = ", ".join(claim.name for claim in alike)
+            yield f"<li>{_text(' and '.join(alike[0].logs))}: <strong>{_text(names)}</strong>."
+            yield f" {_text(_sentence(alike[0].words))}{_places(alike[0])}</li>"
+        yield "</ul>"
 
 
 def _logs(report: Report) -> Iterator[str]:
-    yield "<h2>What was looked at</h2><table><tr><th>log</th><th>entries</th><th>hash over all of them</th></tr>"
+    yield "<h2>What was looked at</h2><p>Whoever audits the same logs finds the same numbers and hashes.</p>"
+    yield "<table><tr><th>log</th><th>entries</th><th>hash over all of them</th></tr>"
     for head in report.heads:
         yield f"<tr><td>{_text(head.log)}</td><td>{head.size:,}</td><td><code>{_text(head.root)}</code></td></tr>"
     yield "</table>"
@@ -74,11 +103,12 @@ def _logs(report: Report) -> Iterator[str]:
 def _claims(claims: Iterable[Claim]) -> Iterator[str]:
     for logs, group in groupby(claims, key=lambda claim: claim.logs):
         yield f"<h2>{_text(' and '.join(logs))}</h2>"
+        yield '<table class="claims"><tr><th></th><th>claim, and what it means</th><th>what was found</th></tr>'
         for claim in group:
-            yield f'<div class="claim {claim.state.replace(" ", "-")}">'
-            yield f'<p><span class="state">{_SAYS[claim.state]}</span> &mdash; {_text(claim.name)}</p>'
-            yield f'<p class="meaning">{_text(MEANINGS.get(claim.name, ""))}</p>'
-            yield f"<p>Found: {_text(claim.words)}.{_places(claim)}</p></div>"
+            yield f'<tr class="{claim.state.replace(" ", "-")}"><td class="state">{_SAYS[claim.state]}</td>'
+            yield f"<td><strong>{_text(claim.name)}</strong><p>{_text(MEANINGS.get(claim.name, ''))}</p></td>"
+            yield f"<td>{_text(_sentence(claim.words))}{_places(claim)}</td></tr>"
+        yield "</table>"
 
 
 def _places(claim: Claim) -> str:
@@ -89,6 +119,13 @@ def _places(claim: Claim) -> str:
         for log, places in groupby(claim.entries, key=lambda place: place.log)
     ]
     return f" Entries that show it: {'; '.join(listed)}."
+
+
+def _words() -> Iterator[str]:
+    yield "<h2>Words</h2><table>"
+    for word, meaning in WORDS.items():
+        yield f"<tr><th>{_text(word)}</th><td>{_text(meaning)}</td></tr>"
+    yield "</table>"
 
 
 def _limits() -> Iterator[str]:
@@ -107,6 +144,13 @@ def _keys(keys: Sequence[Verifier]) -> Iterator[str]:
         words = " ".join(digest[start : start + 4] for start in range(0, 64, 4))
         yield f"<tr><td>{_text(key.name)}</td><td><code>{words}</code></td></tr>"
     yield "</table>"
+
+
+def _sentence(words: str) -> str:
+    """With a capital and a full stop, unless it begins with a name."""
+    first = words.split(" ", 1)[0]
+    begun = words if "." in first or "/" in first else words[:1].upper() + words[1:]
+    return begun if begun.endswith(".") else f"{begun}."
 
 
 def _text(words: str) -> str:

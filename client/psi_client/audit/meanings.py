@@ -57,3 +57,21 @@ CANNOT: tuple[str, ...] = (
     "that the answering lab's set of tags was complete.",
 )
 """What no log proves, as ends of the sentence `No log can prove ...`."""
+
+WORDS: Mapping[str, str] = {
+    "lab": "A party. It runs a node, and keeps one log.",
+    "log, entry": "The diary of a node: entries in order, numbered from 0. Entries can be added, never changed.",
+    "hash": "A number computed from a text. Whoever changes the text changes the number; nobody can find another text "
+    "with the same one.",
+    "checkpoint": "A lab's signed word on its log: how many entries there are, and one hash over all of them.",
+    "witness, cosignature": "Somebody else who has seen a checkpoint, and signed that it continues the one before.",
+    "agreement": "What both labs signed: what may be compared, how often, who learns.",
+    "session": "One comparison of two lists. Offer and Accept open it; a record closes it.",
+    "record": "The signed account of a session: one text, signed by both labs.",
+    "budget": "How much of its list a lab may have compared in a period.",
+    "seal (commitment)": "A hash by which a lab fixes a list without showing it.",
+    "oprf": "A way of comparing (an engine) in which one lab answers the other's blinded questions under a key.",
+    "bundle": "Those questions and answers with their proofs, kept beside the log. They say nothing of any item.",
+    "key, KEYS": "What a signature is checked with. KEYS is the list of those that the auditor trusts.",
+}
+"""Words of the report, for a reader who is no engineer."""

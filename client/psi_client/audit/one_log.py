@@ -8,7 +8,7 @@ from __future__ import annotations
 import hmac
 
 from psi_client.audit.facts import Fault, Faults, LogFacts
-from psi_client.audit.finding import Finding, first_places
+from psi_client.audit.finding import Finding, entries, first_places
 from psi_client.audit.report import Place, State
 
 
@@ -16,7 +16,7 @@ def checkpoint_signed(facts: LogFacts) -> Finding:
     """The checkpoint is signed by a key of the KEYS file whose name is the log's origin."""
     head = facts.head
     if head.signed and head.checkpoint:
-        return Finding(State.PROVEN, f"a checkpoint of {head.checkpoint.size:,} entries")
+        return Finding(State.PROVEN, f"a checkpoint of {entries(head.checkpoint.size)}")
     return Finding(State.BROKEN if head.key_given else State.NOT_PROVABLE, head.fault)
 
 
@@ -36,7 +36,7 @@ def entries_unmodified(facts: LogFacts) -> Finding:
             State.NOT_PROVABLE, "they lead to the root of a checkpoint that no given key has signed"
         )
     hidden = f" ({facts.withheld:,} shown by their hash alone)" if facts.withheld else ""
-    return Finding(State.PROVEN, f"{facts.read:,} entries{hidden}, in the order in which they were logged")
+    return Finding(State.PROVEN, f"{entries(facts.read)}{hidden}, in the order in which they were logged")
 
 
 def tree_matches(facts: LogFacts) -> Finding:
@@ -63,7 +63,7 @@ def entries_well_formed(facts: LogFacts) -> Finding:
         return all_broken(facts, facts.malformed)
     if facts.ended:
         return Finding(State.NOT_PROVABLE, f"the first {facts.read:,} are; the others are not there")
-    return Finding(State.PROVEN, f"{facts.read - facts.withheld:,} entries in canonical form")
+    return Finding(State.PROVEN, f"{entries(facts.read - facts.withheld)} in canonical form")
 
 
 def no_checkpoint() -> Finding:

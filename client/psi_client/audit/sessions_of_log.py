@@ -6,7 +6,7 @@ Each reads what the replay of the log found on one topic; see replay/.
 from __future__ import annotations
 
 from psi_client.audit.facts import LogFacts
-from psi_client.audit.finding import Finding
+from psi_client.audit.finding import Finding, counted
 from psi_client.audit.one_log import all_broken, entries_unmodified, no_checkpoint
 from psi_client.audit.report import Place, State
 
@@ -23,9 +23,9 @@ def texts_signed(facts: LogFacts) -> Finding:
     if facts.ended:
         return Finding(State.NOT_PROVABLE, "not every text of the log could be read")
     if facts.texts.unchecked:
-        words = f"{facts.texts.unchecked:,} of {facts.texts.count:,} texts: KEYS lacks their document key"
+        words = f"{facts.texts.unchecked:,} of {counted(facts.texts.count, 'text')}: KEYS lacks their document key"
         return Finding(State.NOT_PROVABLE, words)
-    return Finding(State.PROVEN, f"{facts.texts.count:,} texts, by the labs that they name")
+    return Finding(State.PROVEN, f"{counted(facts.texts.count, 'text')}, each by the lab that it names")
 
 
 def records_signed(facts: LogFacts) -> Finding:
@@ -38,15 +38,19 @@ def records_signed(facts: LogFacts) -> Finding:
     complete = [each for each in records.by_session.values() if each.complete]
     unchecked = sum(not each.verified for each in complete)
     if unchecked:
-        words = f"{unchecked:,} of {len(complete):,} records: KEYS lacks the document keys of both labs"
+        words = (
+            f"{unchecked:,} of {counted(len(complete), 'record')}: KEYS lacks the document keys of both labs"
+        )
         return Finding(State.NOT_PROVABLE, words)
     waiting = len(records.by_session) - len(complete)
-    return Finding(State.PROVEN, f"{len(complete):,} records by both labs, {waiting:,} by one so far")
+    return Finding(
+        State.PROVEN, f"{counted(len(complete), 'record')} by both labs, {waiting:,} by one so far"
+    )
 
 
 def sessions_unique(facts: LogFacts) -> Finding:
     """No session id was used twice, so nothing was replayed."""
-    return replayed(facts, "unique", f"{facts.replayed.sessions:,} accepted sessions, each id once")
+    return replayed(facts, "unique", f"{counted(facts.replayed.sessions, 'accepted session')}, each id once")
 
 
 def counters_complete(facts: LogFacts) -> Finding:
@@ -61,8 +65,8 @@ def records_chained(facts: LogFacts) -> Finding:
 
 def within_agreement(facts: LogFacts) -> Finding:
     """Each session ran under an agreement that both had signed, that none had revoked, and within its terms."""
-    agreements = f"{len(facts.replayed.cited):,} agreement{'s' if len(facts.replayed.cited) != 1 else ''}"
-    words = f"{facts.replayed.sessions:,} sessions under {agreements} in force"
+    agreements = counted(len(facts.replayed.cited), "agreement")
+    words = f"{counted(facts.replayed.sessions, 'session')} under {agreements} in force"
     finding = replayed(facts, "terms", words)
     if finding.state is not State.PROVEN:
         return finding
@@ -73,7 +77,7 @@ def within_agreement(facts: LogFacts) -> Finding:
 def budgets_kept(facts: LogFacts) -> Finding:
     """Added up by the period in the offers, what the other lab could test stays within each budget."""
     return replayed(
-        facts, "budgets", f"{facts.replayed.sessions:,} sessions, added up by the node's own rules"
+        facts, "budgets", f"{counted(facts.replayed.sessions, 'session')}, added up by the node's own rules"
     )
 
 
@@ -91,9 +95,11 @@ def committed_before(facts: LogFacts) -> Finding:
 def one_key(facts: LogFacts) -> Finding:
     """Each epoch of engine `oprf` has one key, committed in its holder's log before the session that shows it."""
     shown, unchecked = facts.replayed.keys_shown, facts.replayed.keys_unchecked
-    finding = replayed(facts, "keys", f"{shown:,} lanes of oprf show a key that is committed, one an epoch")
+    finding = replayed(
+        facts, "keys", f"{counted(shown, 'key')} shown in lanes of oprf, all committed, one an epoch"
+    )
     if finding.state is State.PROVEN and unchecked:
-        words = f"{unchecked:,} of {shown:,} keys: checking them needs the native core (make)"
+        words = f"{unchecked:,} of {counted(shown, 'key')}: checking them needs the native core (make)"
         return Finding(State.NOT_PROVABLE, words)
     return finding
 
@@ -110,10 +116,10 @@ def records_follow(facts: LogFacts) -> Finding:
 
 def results_consistent(facts: LogFacts) -> Finding:
     """Where both labs learned, counts are equal and no larger than the smaller set; others are sealed."""
-    counted, sealed = facts.replayed.counted, facts.replayed.sealed
-    finding = replayed(facts, "results", f"{counted:,} records with counts that fit their sets")
+    with_counts, sealed = facts.replayed.counted, facts.replayed.sealed
+    finding = replayed(facts, "results", f"{counted(with_counts, 'record')} with counts that fit their sets")
     if finding.state is State.PROVEN and sealed:
-        words = f"{sealed:,} records seal the result in a commitment, until the receiver opens it; {counted:,} fit"
+        words = f"{counted(sealed, 'record')} with the result sealed until the receiver opens it; {with_counts:,} fit"
         return Finding(State.NOT_PROVABLE, words)
     return finding
 
@@ -137,7 +143,7 @@ def _unproven(facts: LogFacts, topic: str) -> str:
         return "the signatures of the texts in the log are not proven"
     if facts.replayed.recovered and topic in _BY_PLACE:
         recovered = facts.replayed.recovered
-        return f"{recovered:,} texts were lost by this lab and logged anew, out of their places"
+        return f"lost by this lab and logged anew, out of their places: {counted(recovered, 'text')}"
     if facts.replayed.left_out:
         return "too many sessions are open at once to be followed"
     return ""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from psi_client.audit import both_logs
 from psi_client.audit.facts import LogFacts, SeenRecord
-from psi_client.audit.finding import Finding, first_places
+from psi_client.audit.finding import Finding, counted, first_places
 from psi_client.audit.report import Place, State
 
 RecordsOfPair = Mapping[bytes, SeenRecord]
@@ -27,7 +27,7 @@ def same_records(one: LogFacts, two: LogFacts) -> Finding:
         return Finding(
             State.NOT_PROVABLE, "no session of these two labs is in both, or too many are to be compared"
         )
-    return Finding(State.PROVEN, f"{shared:,} sessions, each with the same record in both logs")
+    return Finding(State.PROVEN, f"{counted(shared, 'session')}, each with the same record in both logs")
 
 
 TWO_LOGS: Mapping[str, Callable[[LogFacts, LogFacts], Finding]] = {
@@ -64,21 +64,21 @@ def _differing(one: LogFacts, two: LogFacts, ours: RecordsOfPair, theirs: Record
         for log, records in ((one, ours), (two, theirs))
         for each in sessions
     ]
-    return Finding(State.BROKEN, f"{len(sessions):,} sessions have different records", first_places(places))
+    return Finding(
+        State.BROKEN,
+        f"different records in the two logs: {counted(len(sessions), 'session')}",
+        first_places(places),
+    )
 
 
 def _left_out(one: LogFacts, two: LogFacts, ours: RecordsOfPair, theirs: RecordsOfPair) -> Finding | None:
     missing = [*_missing(one, ours, theirs), *_missing(two, theirs, ours)]
     certain = [each.place for each in missing if each.passed_over]
     if certain:
-        words = (
-            f"{len(certain):,} records that both labs signed are left out of one log, which has later ones"
-        )
+        words = f"left out of one log, which has later ones: {counted(len(certain), 'record')} that both labs signed"
         return Finding(State.BROKEN, words, first_places(certain))
     if missing:
-        words = (
-            f"{len(missing):,} records are in one log only: the other may be an older copy, export it again"
-        )
+        words = f"in one log only: {counted(len(missing), 'record')}; the other may be an older copy, export it again"
         return Finding(State.NOT_PROVABLE, words, first_places(each.place for each in missing))
     return None
 

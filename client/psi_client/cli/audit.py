@@ -39,12 +39,17 @@ def audit() -> None:
         "psi audit verify export/lab-a --keys keys.txt",
         "psi audit verify export/lab-a export/lab-b --keys keys.txt --html report.html",
         "psi audit verify export/lab-a --keys keys.txt --since audits/spring/lab-a/checkpoint",
+        "psi audit verify https://lab-a.example/psi-log export/lab-b --keys keys.txt",
     ),
 )
 def verify(
-    folders: Annotated[
-        list[Path],
-        typer.Argument(metavar="DIR...", help="Folders that psi-node log export wrote.", show_default=False),
+    logs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="DIR|URL...",
+            help="Folders that psi-node log export wrote, or URLs of logs (tlog-tiles, or a node's admin port).",
+            show_default=False,
+        ),
     ],
     keys: Annotated[
         Path,
@@ -82,6 +87,15 @@ def verify(
             show_default=False,
         ),
     ] = None,
+    profiles: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--profile",
+            metavar="DIR|FILE",
+            help="Holds a token of role auditor for a node whose URL is given; may be given several times.",
+            show_default=False,
+        ),
+    ] = None,
     html: Annotated[
         Path | None,
         typer.Option(
@@ -95,9 +109,12 @@ def verify(
 ) -> None:
     """Check every claim about each log and about each two. Fails if one is broken, or cannot be proven but must."""
     from psi_client.audit import Auditor, html_report, read_keys, read_own
+    from psi_client.audit.remote import is_url
+    from psi_client.cli.audited_logs import folders_of
     from psi_client.cli.show.audit import print_report
     from psi_core.log.witness_policy import WitnessPolicy
 
+    folders = [Path(each) for each in logs if not is_url(each)]
     trusted = read_keys(keys, outside=folders)
     saved = [read_own(each, "saved checkpoint", outside=folders) for each in since or ()]
     needed = None
@@ -106,7 +123,8 @@ def verify(
     for folder in bundles or ():
         if not folder.is_dir():
             raise InvalidConfiguration(f"{folder} is no folder: name one that psi-node bundles export wrote")
-    report = Auditor(trusted, since=saved, policy=needed, bundles=bundles or ()).verify(folders)
+    with folders_of(logs, profiles or (), trusted) as given:
+        report = Auditor(trusted, since=saved, policy=needed, bundles=bundles or ()).verify(given)
     if html is not None:
         made = datetime.now(UTC).strftime("on %Y-%m-%d at %H:%M UTC")
         write_file(html, html_report(report, made=made, keys=trusted).encode())

@@ -10,6 +10,7 @@ from psi_client.audit import Auditor, Claim, Place, Report, State, html_report
 from psi_client.audit.claims import ONE_LOG
 from psi_client.audit.meanings import MEANINGS
 from psi_client.audit.two_logs import TWO_COPIES, TWO_LOGS
+from psi_core.log.tiles import decode_bundle, encode_bundle
 from tests.logged_labs import Lab, honest
 
 HOSTILE = "<script>alert(1)</script>\" onload='x' &amp; \u202egnirts \x00"
@@ -56,6 +57,31 @@ def test_an_honest_audit(lab_a: Lab, lab_b: Lab, tmp_path: Path) -> None:
     assert set(read.attributes) <= {"lang", "charset", "http-equiv", "content", "name", "class"}
     assert not re.search(r"https?:|url\(|@import|javascript", document)
     assert "default-src 'none'" in document
+
+
+def test_what_is_broken_and_what_is_open_stand_before_all_claims(
+    lab_a: Lab, lab_b: Lab, tmp_path: Path
+) -> None:
+    honest(lab_a, lab_b)
+    keys = [*lab_a.verifiers, *lab_b.verifiers]
+    folders = [lab.export(tmp_path / lab.name) for lab in (lab_a, lab_b)]
+    (bundle,) = (folders[0] / "tile" / "entries").rglob("*.p/*")
+    bundle.write_bytes(encode_bundle(decode_bundle(bundle.read_bytes())[:-1]))
+    words = Reader(html_report(Auditor(keys).verify(folders), made="today", keys=keys)).words
+    last = len(lab_a.entries) - 1
+    sentence = (
+        f"Entry {last} and all after it are missing. Entries that show it: lab-a.example/psi-log {last}."
+    )
+    order = (
+        "Something is wrong",
+        "What is broken",
+        sentence,
+        "What could not be proven",
+        "What was looked at",
+    )
+    found = [words.index(each) for each in order]
+    assert found == sorted(found)
+    assert words.index("claim, and what it means") > found[-1]
 
 
 def test_hostile_words_stay_words() -> None:

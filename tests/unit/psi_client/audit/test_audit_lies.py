@@ -124,7 +124,7 @@ def test_lie_session_in_one_log_only(lab_a: Lab, lab_b: Lab, tmp_path: Path) -> 
     last.without(lab_b, *tags).write()
     claim = broken(report_on(tmp_path, lab_a, lab_b))["session in both logs"]
     # The Accept, the pre-record and the countersigned record: lab-b signed them, and does not log them.
-    assert claim.words.startswith("3 texts")
+    assert "3 texts" in claim.words
     assert {log for log, _ in places(claim)} == {A}
     assert all(position > first for _, position in places(claim))
 

@@ -315,7 +315,7 @@ def test_records_need_both_document_keys(
     alone = by_name(Auditor(lab_a.verifiers).verify([export]))[RECORDS]
     assert (alone.state, "document keys" in alone.words) == (State.NOT_PROVABLE, True)
     both = by_name(Auditor((*lab_a.verifiers, *lab_b.verifiers)).verify([export]))[RECORDS]
-    assert (both.state, both.words) == (State.PROVEN, "1 records by both labs, 1 by one so far")
+    assert (both.state, both.words) == (State.PROVEN, "1 record by both labs, 1 by one so far")
 
 
 @pytest.mark.parametrize("body", [{}, {"note": None}, {"note": 5}, {"note": "x"}, {"note": ["x"]}])

@@ -1,0 +1,35 @@
+"""The logs that an audit is asked about: folders as they are, URLs fetched into folders that go when it is over."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from psi_client.audit.remote import RemoteLog, is_url
+from psi_client.profile import Profile
+from psi_core.errors import InvalidConfiguration
+from psi_core.log.key import Verifier
+
+
+@contextmanager
+def folders_of(
+    logs: Sequence[str], profiles: Sequence[Path], verifiers: Sequence[Verifier]
+) -> Iterator[list[Path]]:
+    """A folder for each of `logs`, in their order. Raises what fetching raises, and InvalidConfiguration."""
+    read = [Profile.load(each) for each in profiles]
+    urls = [each.rstrip("/") for each in logs if is_url(each)]
+    if len(set(urls)) != len(urls):
+        raise InvalidConfiguration("the same URL is named twice: name each log once")
+    with tempfile.TemporaryDirectory(prefix="psi-audit-") as temporary:
+        found = []
+        for number, name in enumerate(logs):
+            folder = Path(name)
+            if is_url(name):
+                folder = Path(temporary) / str(number)
+                folder.mkdir()
+                with RemoteLog(name, read) as log:
+                    log.fetch_into(folder, verifiers)
+            found.append(folder)
+        yield found
