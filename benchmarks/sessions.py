@@ -33,25 +33,15 @@ def measure_session(engine: str, items: int, direction: str, rounds: int, new: i
     with TemporaryDirectory(prefix="psi-benchmark-") as temporary:
         folder = Path(temporary)
         with two_nodes(folder, MATCH_KEY, engine, variant) as nodes:
-            shared = [_device() for _ in range(items // OVERLAP)]
-            for node in nodes:
-                give_list(node, folder, shared + [_device() for _ in range(items - len(shared))])
+            shared = _give_lists(nodes, folder, items)
             idle = max(map(_memory, nodes))
             if engine != "oprf":
                 # A node that has been up for a while has its worker processes; so has the baseline.
-                _one(*nodes, engine, direction, len(shared))
-            runs, baselines = [], []
-            for _ in range(rounds):
-                if engine == "oprf":
-                    forget_caches(*nodes)
-                full = _one(*nodes, engine, direction, len(shared))
-                baselines.append(_baselines(engine if new is None else "", full["lane"]))
-                if new is not None:
-                    for node in nodes:
-                        give_list(node, folder, [_device() for _ in range(new)])
-                    baselines[-1]["full"] = {name: full[name] for name in ("seconds", "cpu_seconds")}
-                runs.append(full if new is None else _one(*nodes, engine, direction, len(shared)))
+                _one(*nodes, engine, direction, shared)
+            turns = [_turn(nodes, folder, engine, direction, shared, new) for _ in range(rounds)]
             peak = max(map(_memory, nodes))
+    runs, baselines = [run for run, _ in turns], [beside for _, beside in turns]
+    lane = runs[-1]["lane"]
     return Figures(
         command="session",
         items=items,
@@ -66,13 +56,42 @@ def measure_session(engine: str, items: int, direction: str, rounds: int, new: i
             "variant": variant,
             "direction": direction,
             "rounds": rounds,
-            "run": runs[-1]["lane"]["run"],
-            "padded_size": runs[-1]["lane"]["own_size"],
+            "run": lane["run"],
+            "padded_size": lane["own_size"],
             "whole_session_seconds": round(median([run["whole"] for run in runs]), 4),
             "rss_before_bytes": idle,
             "cores": os.cpu_count(),
         },
     )
+
+
+def _give_lists(nodes: tuple[NodeProcess, NodeProcess], folder: Path, items: int) -> int:
+    """Give each node `items` indicators; returns how many of them are on both lists."""
+    shared = [_device() for _ in range(items // OVERLAP)]
+    for node in nodes:
+        give_list(node, folder, shared + [_device() for _ in range(items - len(shared))])
+    return len(shared)
+
+
+def _turn(
+    nodes: tuple[NodeProcess, NodeProcess],
+    folder: Path,
+    engine: str,
+    direction: str,
+    shared: int,
+    new: int | None,
+) -> tuple[dict[str, Any], dict[str, dict[str, float]]]:
+    """The measured session of one round, and the baselines beside it."""
+    if engine == "oprf":
+        forget_caches(*nodes)
+    full = _one(*nodes, engine, direction, shared)
+    baselines = _baselines(engine if new is None else "", full["lane"])
+    if new is None:
+        return full, baselines
+    for node in nodes:
+        give_list(node, folder, [_device() for _ in range(new)])
+    baselines["full"] = {name: full[name] for name in ("seconds", "cpu_seconds")}
+    return _one(*nodes, engine, direction, shared), baselines
 
 
 def _device() -> str:

@@ -19,12 +19,6 @@ import structlog
 
 from psi_service.address import Address
 from psi_service.clock import Clock
-from psi_service.grpc_server.identity import CallerCheck
-from psi_service.grpc_server.incoming_notes import IncomingNotes
-from psi_service.grpc_server.peer_calls import PeerCalls
-from psi_service.grpc_server.peers_servicer import PeersServicer
-from psi_service.grpc_server.server import PeerServer
-from psi_service.grpc_server.sessions_servicer import SessionsServicer
 from psi_service.http_api.application import build_api
 from psi_service.http_api.guard import names_of
 from psi_service.http_api.server import AdminPort, Tls
@@ -32,17 +26,24 @@ from psi_service.identity.key_files import read_keys
 from psi_service.identity.own_card import read_card
 from psi_service.log.mirror import Mirror
 from psi_service.log.node_log import NodeLog
-from psi_service.log.peer_view import PeerView
 from psi_service.node.first_questions import FirstQuestions
-from psi_service.node.rooms import Ground, JobRooms, PeerRooms, SessionRooms, TermRooms, build_services
+from psi_service.node.rooms import (
+    Ground,
+    JobRooms,
+    PeerRooms,
+    SessionRooms,
+    TermRooms,
+    build_services,
+    peer_calls,
+    peer_port,
+)
 from psi_service.recovery.recovering import Recovering
-from psi_service.retention.rounds import RetentionRounds
 from psi_service.rounds.mirror_rounds import MirrorRounds
+from psi_service.rounds.retention_rounds import RetentionRounds
 from psi_service.rounds.url_witness import url_witnesses
 from psi_service.rounds.witness_rounds import WitnessRounds
 from psi_service.settings import Settings
 from psi_service.store.database import Store
-from psi_service.version import version
 
 log = structlog.get_logger()
 
@@ -61,33 +62,17 @@ class Node:
         self._sessions = SessionRooms(ground, self._peers, terms)
         self._jobs = JobRooms(ground, self._sessions.service, terms.agreements)
         mirror = Mirror(ground.store, ground.clock)
-        calls = PeerCalls(
-            ground.card.card,
-            version(),
-            terms.consortium,
-            IncomingNotes(terms.consortium, terms.agreements),
-            self._sessions.service,
-            self._sessions.checkpoints,
-            card_of=self._peers.directory.get,
-            view=PeerView(ground.store, ground.log),
-            mirror=mirror,
-        )
-        self._mirrors = MirrorRounds(mirror, self._peers.directory.list, self._peers.delivery.client)
+        calls = peer_calls(ground, self._peers, terms, self._sessions, mirror)
+        cards, dial = self._peers.directory.list, self._peers.delivery.client
+        self._mirrors = MirrorRounds(mirror, cards, dial)
         self._rounds = WitnessRounds(
             self._sessions.checkpoints,
-            self._peers.directory.list,
-            self._peers.delivery.client,
+            cards,
+            dial,
             ground.settings.checkpoint_seconds,
             url_witnesses(ground.settings.witness_policy_path, ground.store, ground.log, ground.clock),
         )
-        callers = CallerCheck(self._peers.pins)
-        self._peer_port = PeerServer(
-            ground.tls,
-            self._peers.pins,
-            self._peers.calls,
-            PeersServicer(callers, calls.handlers, ground.clock),
-            SessionsServicer(callers, self._sessions.incoming),
-        )
+        self._peer_port = peer_port(ground, self._peers, self._sessions, calls)
         self.services = build_services(
             ground,
             self._peers,
@@ -97,12 +82,7 @@ class Node:
             calls,
             lambda: self._peer_port.serving,
         )
-        self.recovering = Recovering(
-            self._sessions.desk,
-            ground.settings.head_path,
-            self._peers.directory.list,
-            self._peers.delivery.client,
-        )
+        self.recovering = Recovering(self._sessions.desk, ground.settings.head_path, cards, dial)
         self._retention = RetentionRounds(self.services.retention, ground.settings.retention_seconds)
         self._admin_port: AdminPort | None = None
         self._asking: asyncio.Task[None] | None = None

@@ -15,7 +15,12 @@ from psi_service.actors.service import ActorService
 from psi_service.agreements.service import AgreementService
 from psi_service.clock import Clock
 from psi_service.consortium.service import ConsortiumService
+from psi_service.grpc_server.identity import CallerCheck
+from psi_service.grpc_server.incoming_notes import IncomingNotes
 from psi_service.grpc_server.peer_calls import PeerCalls
+from psi_service.grpc_server.peers_servicer import PeersServicer
+from psi_service.grpc_server.server import PeerServer
+from psi_service.grpc_server.sessions_servicer import SessionsServicer
 from psi_service.http_api.services import Services
 from psi_service.identity.own_card import OwnCard
 from psi_service.imports.importer import Importer
@@ -25,7 +30,9 @@ from psi_service.jobs.scheduler import JobScheduler
 from psi_service.jobs.service import JobService
 from psi_service.jobs.sessions import NodeSessions
 from psi_service.jobs.telling import tell
+from psi_service.log.mirror import Mirror
 from psi_service.log.node_log import NodeLog
+from psi_service.log.peer_view import PeerView
 from psi_service.matches.service import MatchService
 from psi_service.metrics.metrics import Metrics
 from psi_service.peers.delivery import Delivery
@@ -148,6 +155,35 @@ class JobRooms:
         )
 
 
+def peer_calls(
+    ground: Ground, peers: PeerRooms, terms: TermRooms, sessions: SessionRooms, mirror: Mirror
+) -> PeerCalls:
+    """Who answers what a pinned peer asks."""
+    return PeerCalls(
+        ground.card.card,
+        version(),
+        terms.consortium,
+        IncomingNotes(terms.consortium, terms.agreements),
+        sessions.service,
+        sessions.checkpoints,
+        card_of=peers.directory.get,
+        view=PeerView(ground.store, ground.log),
+        mirror=mirror,
+    )
+
+
+def peer_port(ground: Ground, peers: PeerRooms, sessions: SessionRooms, calls: PeerCalls) -> PeerServer:
+    """The port for peers, not open yet."""
+    callers = CallerCheck(peers.pins)
+    return PeerServer(
+        ground.tls,
+        peers.pins,
+        peers.calls,
+        PeersServicer(callers, calls.handlers, ground.clock),
+        SessionsServicer(callers, sessions.incoming),
+    )
+
+
 def build_services(
     ground: Ground,
     peers: PeerRooms,
@@ -165,38 +201,50 @@ def build_services(
         store=ground.store,
         log=ground.log,
         tokens=Tokens(ground.store, ground.log, ground.clock),
-        importer=Importer(
-            ground.store,
-            ground.log,
-            ground.clock,
-            data_key=ground.keys.data_key,
-            current_key=terms.current_key,
-            processes=ground.settings.workers,
-        ),
+        importer=_importer(ground, terms),
         actors=ActorService(ground.store, ground.keys.data_key),
-        retention=RetentionService(
-            ground.store,
-            ground.log,
-            ground.clock,
-            data_key=ground.keys.data_key,
-            current_key=terms.current_key,
-            caches=Generations(ground.store, ground.keys.data_key),
-            standing_still=sessions.freezer.stillness.broken,
-        ),
+        retention=_retention(ground, terms, sessions),
         peers=peers.directory,
         probe=PeerProbe(ground.tls, peers.directory, peers.delivery, calls.facts, ground.clock),
         consortium=terms.consortium,
         agreements=terms.agreements,
         sessions=sessions.service,
         jobs=jobs.service,
-        matches=MatchService(
-            ground.store,
-            ground.log,
-            ground.clock,
-            data_key=ground.keys.data_key,
-            current_key=terms.current_key,
-        ),
+        matches=_matches(ground, terms),
         readiness=Readiness(ground.store, ground.log, ground.clock, serving),
         metrics=sessions.metrics,
         open_metrics=ground.settings.open_metrics,
+    )
+
+
+def _importer(ground: Ground, terms: TermRooms) -> Importer:
+    return Importer(
+        ground.store,
+        ground.log,
+        ground.clock,
+        data_key=ground.keys.data_key,
+        current_key=terms.current_key,
+        processes=ground.settings.workers,
+    )
+
+
+def _retention(ground: Ground, terms: TermRooms, sessions: SessionRooms) -> RetentionService:
+    return RetentionService(
+        ground.store,
+        ground.log,
+        ground.clock,
+        data_key=ground.keys.data_key,
+        current_key=terms.current_key,
+        caches=Generations(ground.store, ground.keys.data_key),
+        standing_still=sessions.freezer.stillness.broken,
+    )
+
+
+def _matches(ground: Ground, terms: TermRooms) -> MatchService:
+    return MatchService(
+        ground.store,
+        ground.log,
+        ground.clock,
+        data_key=ground.keys.data_key,
+        current_key=terms.current_key,
     )

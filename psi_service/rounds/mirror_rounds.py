@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 
@@ -11,6 +10,7 @@ import structlog
 from psi_core.errors import PsiError
 from psi_core.identity.card import Card
 from psi_service.log.mirror import Mirror, ShowsLog
+from psi_service.rounds.background import Background
 
 log = structlog.get_logger()
 
@@ -20,7 +20,7 @@ REST = 60
 """Looks that a peer is left alone for after it could not be asked: 5 minutes."""
 
 
-class MirrorRounds:
+class MirrorRounds(Background):
     """Asks the pinned peers of `cards`; `dial` connects to one."""
 
     def __init__(
@@ -29,26 +29,11 @@ class MirrorRounds:
         cards: Callable[[], Sequence[Card]],
         dial: Callable[[str], AbstractAsyncContextManager[ShowsLog]],
     ) -> None:
+        super().__init__("mirror-rounds", self.look, LOOK_SECONDS)
         self._mirror = mirror
         self._cards = cards
         self._dial = dial
         self._resting: dict[str, int] = {}
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Look every few seconds from now on."""
-        self._task = asyncio.create_task(self._run(), name="mirror-rounds")
-
-    async def stop(self) -> None:
-        """End a round that is under way."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            await self.look()
 
     async def look(self) -> None:
         """One round. What fails is in the journal; nothing of the error tree is raised."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
@@ -12,6 +11,7 @@ import structlog
 from psi_core.errors import PsiError
 from psi_core.identity.card import Card
 from psi_core.wire.session_pb2 import Checkpoint
+from psi_service.rounds.background import Background
 from psi_service.sessions.checkpoints import Checkpoints
 
 log = structlog.get_logger()
@@ -38,7 +38,7 @@ class Independent(Protocol):
         ...
 
 
-class WitnessRounds:
+class WitnessRounds(Background):
     """Asks the pinned peers of `cards`, then the `independent` witnesses; `dial` connects to a peer."""
 
     def __init__(
@@ -49,28 +49,11 @@ class WitnessRounds:
         seconds: float,
         independent: Sequence[Independent] = (),
     ) -> None:
+        super().__init__("witness-rounds", self.ask_all, seconds)
         self._checkpoints = checkpoints
         self._cards = cards
         self._dial = dial
-        self._seconds = seconds
         self._independent = independent
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Ask every so many seconds from now on, in the background."""
-        self._task = asyncio.create_task(self.run(), name="witness-rounds")
-
-    async def stop(self) -> None:
-        """End a round that is under way."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
-
-    async def run(self) -> None:
-        """Ask again and again until cancelled."""
-        while True:
-            await asyncio.sleep(self._seconds)
-            await self.ask_all()
 
     async def ask_all(self) -> None:
         """One round. What fails is in the journal; nothing of the error tree is raised."""

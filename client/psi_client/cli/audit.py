@@ -9,6 +9,15 @@ from typing import Annotated
 import typer
 
 from psi_client.cli import entry_proof, spot_check
+from psi_client.cli.audit_options import (
+    BundlesOption,
+    HtmlOption,
+    KeysOption,
+    LogsArgument,
+    PolicyOption,
+    ProfilesOption,
+    SinceOption,
+)
 from psi_client.cli.ending import fail
 from psi_client.cli.files import read_note, write_file
 from psi_client.cli.options import CONTEXT, JsonOption, ProfileOption, examples
@@ -43,68 +52,13 @@ def audit() -> None:
     ),
 )
 def verify(
-    logs: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="DIR|URL...",
-            help="Folders that psi-node log export wrote, or URLs of logs (tlog-tiles, or a node's admin port).",
-            show_default=False,
-        ),
-    ],
-    keys: Annotated[
-        Path,
-        typer.Option(
-            "--keys",
-            metavar="FILE",
-            help="Verifier keys, one a line, taken from the labs' cards. Not from one of the folders.",
-            show_default=False,
-        ),
-    ],
-    since: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--since",
-            metavar="CHECKPOINT",
-            help="A checkpoint that you kept from an earlier audit; may be given for each log.",
-            show_default=False,
-        ),
-    ] = None,
-    policy: Annotated[
-        Path | None,
-        typer.Option(
-            "--witness-policy",
-            metavar="FILE",
-            help="Whose cosignatures a log needs (c2sp.org/tlog-policy).",
-            show_default=False,
-        ),
-    ] = None,
-    bundles: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--bundles",
-            metavar="DIR",
-            help="What psi-node bundles export wrote; may be given several times. Folders DIR/bundles are read anyway.",
-            show_default=False,
-        ),
-    ] = None,
-    profiles: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--profile",
-            metavar="DIR|FILE",
-            help="Holds a token of role auditor for a node whose URL is given; may be given several times.",
-            show_default=False,
-        ),
-    ] = None,
-    html: Annotated[
-        Path | None,
-        typer.Option(
-            "--html",
-            metavar="FILE",
-            help="Write the report there too, to be read by people.",
-            show_default=False,
-        ),
-    ] = None,
+    logs: LogsArgument,
+    keys: KeysOption,
+    since: SinceOption = None,
+    policy: PolicyOption = None,
+    bundles: BundlesOption = None,
+    profiles: ProfilesOption = None,
+    html: HtmlOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check every claim about each log and about each two. Fails if one is broken, or cannot be proven but must."""

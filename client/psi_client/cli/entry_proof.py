@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from psi_client.cli.audit_options import KeysOption, PolicyOption
 from psi_client.cli.files import read_file
 from psi_client.cli.options import JsonOption, examples
 from psi_client.cli.output import answer
@@ -21,15 +22,7 @@ def proof(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="What psi-node log proof wrote.", show_default=False)
     ],
-    keys: Annotated[
-        Path,
-        typer.Option(
-            "--keys",
-            metavar="FILE",
-            help="Verifier keys, one a line, taken from the labs' cards.",
-            show_default=False,
-        ),
-    ],
+    keys: KeysOption,
     entry: Annotated[
         Path | None,
         typer.Option(
@@ -39,15 +32,7 @@ def proof(
             show_default=False,
         ),
     ] = None,
-    policy: Annotated[
-        Path | None,
-        typer.Option(
-            "--witness-policy",
-            metavar="FILE",
-            help="Whose cosignatures it needs (c2sp.org/tlog-policy).",
-            show_default=False,
-        ),
-    ] = None,
+    policy: PolicyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check offline that one entry is in a lab's signed log (c2sp.org/tlog-proof), and show it."""

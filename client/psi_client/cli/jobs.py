@@ -35,6 +35,41 @@ NumberArgument = Annotated[
     int,
     typer.Argument(metavar="JOB", min=1, help="Its number, as `psi jobs list` shows.", show_default=False),
 ]
+CronOption = Annotated[
+    str,
+    typer.Option(
+        "--cron",
+        metavar="EXPRESSION",
+        help="Minute, hour, day of month, month, day of week (0 and 7 are Sunday), or @hourly, @daily ...",
+        show_default=False,
+    ),
+]
+ZoneOption = Annotated[
+    str, typer.Option("--zone", metavar="ZONE", help="The IANA time zone that --cron is in.")
+]
+EngineOption = Annotated[
+    str | None,
+    typer.Option("--engine", help="The protocol to run; left out: as `psi match`.", show_default=False),
+]
+OnNewOption = Annotated[
+    str | None,
+    typer.Option(
+        "--on-new",
+        metavar="COMMAND",
+        help="Run this on the node's host when something is new; no shell reads it, counts are in PSI_JOB_NEW "
+        "and other PSI_JOB_* variables.",
+        show_default=False,
+    ),
+]
+OnNewUrlOption = Annotated[
+    str | None,
+    typer.Option(
+        "--on-new-url",
+        metavar="URL",
+        help="POST counts there, as JSON, when something is new: https, or http on loopback.",
+        show_default=False,
+    ),
+]
 
 
 @app.callback()
@@ -71,45 +106,15 @@ def show_job(job: NumberArgument, profile: ProfileOption = None, as_json: JsonOp
 )
 def add_job(
     lab: LabArgument,
-    cron: Annotated[
-        str,
-        typer.Option(
-            "--cron",
-            metavar="EXPRESSION",
-            help="Minute, hour, day of month, month, day of week (0 and 7 are Sunday), or @hourly, @daily ...",
-            show_default=False,
-        ),
-    ],
-    zone: Annotated[
-        str, typer.Option("--zone", metavar="ZONE", help="The IANA time zone that --cron is in.")
-    ] = "UTC",
+    cron: CronOption,
+    zone: ZoneOption = "UTC",
     agreement: AgreementOption = None,
     direction: DirectionOption = None,
     reveal: RevealOption = Reveal.ITEMS,
     match_key: MatchKeyOption = None,
-    engine: Annotated[
-        str | None,
-        typer.Option("--engine", help="The protocol to run; left out: as `psi match`.", show_default=False),
-    ] = None,
-    on_new: Annotated[
-        str | None,
-        typer.Option(
-            "--on-new",
-            metavar="COMMAND",
-            help="Run this on the node's host when something is new; no shell reads it, counts are in PSI_JOB_NEW "
-            "and other PSI_JOB_* variables.",
-            show_default=False,
-        ),
-    ] = None,
-    on_new_url: Annotated[
-        str | None,
-        typer.Option(
-            "--on-new-url",
-            metavar="URL",
-            help="POST counts there, as JSON, when something is new: https, or http on loopback.",
-            show_default=False,
-        ),
-    ] = None,
+    engine: EngineOption = None,
+    on_new: OnNewOption = None,
+    on_new_url: OnNewUrlOption = None,
     profile: ProfileOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,6 @@ from psi_core.log.entry import Entry
 from psi_service.actors.reference import seal_reference
 from psi_service.log.node_log import NodeLog
 from psi_service.retention import expiry
-from psi_service.retention.rounds import RetentionRounds
 from psi_service.retention.service import RetentionService
 from psi_service.sessions.freezing import freeze_match_key
 from psi_service.sessions.generations import Generations
@@ -278,24 +276,3 @@ async def test_nothing_goes_that_cannot_be_logged(room: Room) -> None:
 async def test_what_cannot_be_a_reference(room: Room, reference: str) -> None:
     with pytest.raises(InputError):
         await room.retention.preview(reference)
-
-
-async def test_the_timer_goes_on_after_a_fault_and_stops(room: Room) -> None:
-    calls = 0
-    twice = asyncio.Event()
-
-    class Faulty:
-        async def expire(self) -> int:
-            nonlocal calls
-            calls += 1
-            if calls == 2:
-                twice.set()
-            raise NodeRefusing("set back")
-
-    rounds = RetentionRounds(Faulty(), 0)  # type: ignore[arg-type] # a stand-in
-    rounds.start()
-    with suppress(TimeoutError):
-        async with asyncio.timeout(10):
-            await twice.wait()
-    await rounds.stop()
-    assert twice.is_set()
