@@ -53,6 +53,7 @@ from psi_service.sessions.open_session import OpenSession
 from psi_service.sessions.opening_books import Case, OpeningBooks
 from psi_service.sessions.plan import Plan
 from psi_service.sessions.progress import Phase, Progress
+from psi_service.sessions.refusal_books import RefusalBooks
 from psi_service.sessions.surroundings import Surroundings
 from psi_service.sessions.usage import OwnTerms
 
@@ -67,6 +68,7 @@ class Initiator:
         self._around = around
         self._freezer = freezer
         self._opening = OpeningBooks(desk, around.keys)
+        self._refusals = RefusalBooks(desk)
         self._closing = ClosingBooks(desk)
         self._checkpoints = Checkpoints(desk)
         self._increments = Increments(around.keys)
@@ -275,7 +277,7 @@ class Initiator:
                 names = [lane.match_key for lane in offer.lanes]
                 agreement = bytes.fromhex(offer.agreement)
                 await self._around.keys.generations.discard(agreement, names, self._desk.lab)
-            await conversation.send("refuse", await self._opening.decline(offer, note, refusal))
+            await conversation.send("refuse", await self._refusals.decline(offer, note, refusal))
             raise Refused(refusal.rule, refusal.words, by=self._desk.lab) from None
         return OpenSession("initiator", offer, accept, peer, case.frozen, key.key, keys, increments)
 
@@ -293,5 +295,5 @@ class Initiator:
         proven = None
         if refuse.rule == "counter":
             proven = proven_highest(refuse, offer, self._desk.signer.verifier)
-        await self._opening.refused(offer, refuse, note, proven=proven)
+        await self._refusals.refused(offer, refuse, note, proven=proven)
         raise Refused(refuse.rule, refuse.words, by=peer.lab, note=note)

@@ -1,4 +1,4 @@
-"""The books of a session up to Begin: offers, decisions, debits, counters, gaps. One named transaction each.
+"""The books of a session up to Begin: offers, decisions, debits, counters; refusals are in refusal_books. One named transaction each.
 
 Whatever a node signs here is signed inside the transaction that logs it, and leaves only after the log's head
 file is written. Debits are never returned.
@@ -13,17 +13,17 @@ import sqlite_utils
 from psi_core.agreement.agreement import Agreement
 from psi_core.agreement.debit import own_debits
 from psi_core.agreement.policy import Question, decide, decide_offer, refuse_unknown
-from psi_core.agreement.usage_rules import out_of_turn
-from psi_core.errors import Conflict, EngineFault, Refused
+from psi_core.errors import EngineFault, Refused
 from psi_core.log.entry import EntryKind
-from psi_core.session.counter import NO_OFFER, next_counter
-from psi_core.session.opening import Accept, Offer, Refuse
+from psi_core.session.counter import next_counter
+from psi_core.session.opening import Accept, Offer
 from psi_service.sessions.books import Desk, insert_session, session_known, update_session
 from psi_service.sessions.epoch_keys import Cost, EpochKeys, LaneKeys
 from psi_service.sessions.freezing import Frozen
 from psi_service.sessions.increments import Step
 from psi_service.sessions.members import enter
-from psi_service.sessions.usage import NO_TERMS, OwnTerms, counters, last_record, spend_counter, usage
+from psi_service.sessions.refusal_books import log_decision
+from psi_service.sessions.usage import NO_TERMS, OwnTerms, counters, spend_counter, usage
 
 
 @dataclass(frozen=True)
@@ -108,33 +108,6 @@ class OpeningBooks:
 
         await self._desk.store.query(work)
 
-    async def refuse(self, offer: Offer, note: bytes, refusal: Refused) -> bytes:
-        """Responder: log an Offer and our signed Refuse, which is returned; the counter is spent all the same.
-
-        A counter that does not follow is the reason before any other: it has to be accounted for as a gap.
-        """
-
-        def work(db: sqlite_utils.Database) -> bytes:
-            known = counters(db, offer.initiator, offer.responder)
-            expected = next_counter(known.highest)
-            told = refusal if offer.counter == expected else out_of_turn(None, offer.counter, expected)
-            highest = (known.offer.decode() or NO_OFFER) if told.rule == "counter" else None
-            last = last_record(db, offer) if told.rule == "previous" else None
-            signed = self._refuse_text(offer, told, highest, last)
-            self._desk.log_note(db, EntryKind.OFFER, note, offer.initiator)
-            self._decision(db, offer, signed, offer.initiator, accepted=False)
-            if told.rule == "counter":
-                self._gap(db, offer, known.highest, signed, offer.initiator)
-            if not session_known(db, offer.session_id):
-                insert_session(
-                    db, offer, note, peer=offer.initiator, state="refused", started=self._desk.now()
-                )
-                self._end(db, offer, signed, f"refused by {self._desk.lab}: {told.words}")
-            spend_counter(db, offer, note)
-            return signed
-
-        return await self._desk.store.transaction(work)
-
     async def begin(self, offer: Offer, accept: Accept, note: bytes, case: Case) -> None:
         """Initiator: decide on the Accept `note`, debit what the responder may test. Raises Refused."""
 
@@ -152,53 +125,9 @@ class OpeningBooks:
 
         await self._desk.store.transaction(work)
 
-    async def decline(self, offer: Offer, accept_note: bytes, refusal: Refused) -> bytes:
-        """Initiator: log an Accept that we do not begin on, and our signed Refuse, which is returned."""
-
-        def work(db: sqlite_utils.Database) -> bytes:
-            signed = self._refuse_text(offer, refusal, None)
-            self._decision(db, offer, accept_note, offer.responder, accepted=False)
-            self._decision(db, offer, signed, offer.responder, accepted=False)
-            self._end(db, offer, signed, f"refused by {self._desk.lab}: {refusal.words}")
-            return signed
-
-        return await self._desk.store.transaction(work)
-
-    async def refused(self, offer: Offer, refuse: Refuse, note: bytes, *, proven: int | None = None) -> None:
-        """Log the peer's signed Refuse; `proven` is the highest counter that a Refuse `counter` proved.
-
-        Raises Conflict when the session has ended, or has a pre-record: from there on it breaks late.
-        """
-
-        def work(db: sqlite_utils.Database) -> None:
-            _check_not_served(db, offer.session_id)
-            self._decision(db, offer, note, refuse.by, accepted=False)
-            self._end(db, offer, note, f"refused by {refuse.by}: {refuse.words}")
-            if proven is not None:
-                self._gap(db, offer, proven, note, refuse.by)
-                db.execute(
-                    "UPDATE counters SET highest = max(highest, ?) WHERE initiator = ? AND responder = ?",
-                    (proven, offer.initiator, offer.responder),
-                )
-
-        await self._desk.store.transaction(work)
-
     def _check_unused(self, db: sqlite_utils.Database, offer: Offer) -> None:
         if session_known(db, offer.session_id):
             raise Refused("session_id", "this session id was used before; draw a new one", by=self._desk.lab)
-
-    def _refuse_text(
-        self, offer: Offer, refusal: Refused, highest: str | None, last: str | None = None
-    ) -> bytes:
-        return Refuse(
-            session_id=offer.session_id,
-            offer=offer.hash().hex(),
-            by=self._desk.lab,
-            rule=refusal.rule,
-            words=refusal.words[:600],
-            highest_offer=highest,
-            last_record=last,
-        ).signed(self._desk.signer)
 
     def _freeze(self, db: sqlite_utils.Database, offer: Offer, peer: str, case: Case) -> None:
         for each in case.frozen:
@@ -241,7 +170,7 @@ class OpeningBooks:
             }
             for line in lines
         ]
-        self._decision(db, offer, accept_note, peer, accepted=True, debits=debits)
+        log_decision(self._desk, db, offer, accept_note, peer, accepted=True, debits=debits)
 
     def _spend(self, db: sqlite_utils.Database, case: Case) -> None:
         # In an incremental run the receiver's new items and the sender's added tags stand for the whole sizes.
@@ -273,47 +202,3 @@ class OpeningBooks:
                 zip(theirs, case.frozen, case.lane_words or (None,) * len(theirs), strict=True)
             )
         )
-
-    def _decision(
-        self,
-        db: sqlite_utils.Database,
-        offer: Offer,
-        note: bytes,
-        peer: str,
-        *,
-        accepted: bool,
-        **also: object,
-    ) -> None:
-        self._desk.log_note(
-            db, EntryKind.DECISION, note, peer, session_id=offer.session_id, accepted=accepted, **also
-        )
-
-    def _gap(
-        self, db: sqlite_utils.Database, offer: Offer, highest: int, refuse_note: bytes, peer: str
-    ) -> None:
-        body = {
-            "session_id": offer.session_id,
-            "expected": next_counter(highest),
-            "got": offer.counter,
-            "refuse": Refuse.unverified(refuse_note).hash().hex(),
-        }
-        self._desk.log.append(db, EntryKind.GAP, body, peer=peer)
-
-    def _end(self, db: sqlite_utils.Database, offer: Offer, refuse_note: bytes, reason: str) -> None:
-        update_session(
-            db,
-            offer.session_id,
-            state="refused",
-            refuse=refuse_note,
-            reason=reason,
-            finished=self._desk.now(),
-        )
-
-
-def _check_not_served(db: sqlite_utils.Database, session_id: str) -> None:
-    """Raise Conflict unless a session may still be refused."""
-    state, pre_recorded = db.execute(
-        "SELECT state, pre_recorded FROM sessions WHERE session_id = ?", (session_id,)
-    ).fetchone()
-    if state not in ("offered", "open") or pre_recorded is not None:
-        raise Conflict(f"session {session_id} is past the point where it can be refused: {state}")

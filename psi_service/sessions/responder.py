@@ -38,6 +38,7 @@ from psi_service.sessions.increments import (
 from psi_service.sessions.open_session import OpenSession
 from psi_service.sessions.opening_books import Case, OpeningBooks
 from psi_service.sessions.progress import Phase, Progress
+from psi_service.sessions.refusal_books import RefusalBooks
 from psi_service.sessions.surroundings import Surroundings
 from psi_service.sessions.usage import OwnTerms
 
@@ -50,6 +51,7 @@ class Responder:
         self._around = around
         self._freezer = freezer
         self._opening = OpeningBooks(desk, around.keys)
+        self._refusals = RefusalBooks(desk)
         self._closing = ClosingBooks(desk)
         self._checkpoints = Checkpoints(desk)
         self._increments = Increments(around.keys)
@@ -67,7 +69,7 @@ class Responder:
 
     async def refuse(self, offer: Offer, note: bytes, refusal: Refused, conversation: Conversation) -> None:
         """Log the Offer and our signed Refuse, and send it."""
-        await conversation.send("refuse", await self._opening.refuse(offer, note, refusal))
+        await conversation.send("refuse", await self._refusals.refuse(offer, note, refusal))
 
     async def run(
         self, offer: Offer, note: bytes, peer: Card, conversation: Conversation, progress: Progress
@@ -230,7 +232,7 @@ class Responder:
             due = (session.session_id, session.offer.hash().hex(), session.peer.lab)
             if (refuse.session_id, refuse.offer, refuse.by) != due:
                 raise ProtocolFault("the Refuse is not of this session")
-            await self._opening.refused(session.offer, refuse, cast(bytes, body))
+            await self._refusals.refused(session.offer, refuse, cast(bytes, body))
             raise Refused(refuse.rule, refuse.words, by=refuse.by, note=cast(bytes, body))
         begin = cast(Begin, body)
         ctx = context(session.offer.hash(), session.accept.hash())

@@ -29,7 +29,7 @@ from psi_core.session.roles import first_signer
 from psi_core.wire.peers_pb2 import SettleReply, SettleRequest
 from psi_service.sessions.books import Desk
 from psi_service.sessions.closing_books import ClosingBooks
-from psi_service.sessions.opening_books import OpeningBooks
+from psi_service.sessions.refusal_books import RefusalBooks
 from psi_service.sessions.surroundings import Dialled, Surroundings
 
 UNFINISHED = ("offered", "open", "pending")
@@ -68,7 +68,7 @@ class Settling:
     def __init__(self, desk: Desk, around: Surroundings) -> None:
         self._desk = desk
         self._around = around
-        self._opening = OpeningBooks(desk, around.keys)
+        self._refusals = RefusalBooks(desk)
         self._closing = ClosingBooks(desk)
 
     async def held(self, session_id: str, peer: str) -> Held:
@@ -187,7 +187,7 @@ class Settling:
         if refuse.rule == "counter":
             proven = proven_highest(refuse, held.offer, self._desk.signer.verifier)
         try:
-            await self._opening.refused(held.offer, refuse, note, proven=proven)
+            await self._refusals.refused(held.offer, refuse, note, proven=proven)
         except Conflict:
             # Who has been served does not undo it by a Refuse: the session broke, and counts as such.
             await self._give_up(held, peer, b"")
