@@ -1,4 +1,6 @@
-"""The books of a session up to Begin: offers, decisions, debits, counters; refusals are in refusal_books. One named transaction each.
+"""The books of a session up to Begin: offers, decisions, debits, counters. One named transaction each.
+
+Refusals have their own (refusal_books.py).
 
 Whatever a node signs here is signed inside the transaction that logs it, and leaves only after the log's head
 file is written. Debits are never returned.
