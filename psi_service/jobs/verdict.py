@@ -1,8 +1,9 @@
 """What an ended session means for its job: done, or refused or failed, and whether another try may mend it.
 
 again          faults on the way (a peer away, a broken connection, a dead worker), and the refusal `concurrent`
-again, once    the refusal `counter`: a lost offer spent it, and both logs say so now. Faults after the other
-               side was served: each costs budget, and counts against the agreement's limit of late aborts
+again, once    the refusals `counter` (a lost offer spent it, and both logs say so now) and `epoch` (a key of engine
+               `oprf` has served what it may; the next offer begins an epoch). Faults after the other side was
+               served: each costs budget, and counts against the agreement's limit of late aborts
 not again      every other refusal, and what a person has to mend
 """
 
@@ -39,7 +40,7 @@ class Verdict:
     retry: Retry
 
 
-_RULES: Mapping[str, Retry] = {"concurrent": Retry.AGAIN, "counter": Retry.ONCE}
+_RULES: Mapping[str, Retry] = {"concurrent": Retry.AGAIN, "counter": Retry.ONCE, "epoch": Retry.ONCE}
 
 _ERRORS: Mapping[type[errors.PsiError], Retry] = {
     errors.PsiError: Retry.NEVER,

@@ -185,7 +185,8 @@ class OpeningBooks:
         try:
             self._keys.spend(db, case.keys, costs)
         except EngineFault as fault:
-            raise Refused("epoch", f"epoch: {fault}. Offer again: a new epoch begins then.") from fault
+            words = f"epoch: {str(fault).rstrip('.')} (rule epoch). The next offer begins a new epoch."
+            raise Refused("epoch", words) from fault
 
     def _open(self, db: sqlite_utils.Database, offer: Offer, accept: Accept, note: bytes, case: Case) -> None:
         update_session(db, offer.session_id, accept=note)

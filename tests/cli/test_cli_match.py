@@ -15,6 +15,7 @@ BUDGET = (
     "budget: 40,000 evaluations of email asked, 12,500 left until 2026-12-01 (agreement 7f3a, rule "
     "evaluations_per_period). Send fewer items or agree on a larger budget."
 )
+EPOCH = "epoch: epoch 3 of email has served its one full run (rule epoch). The next offer begins a new epoch."
 COUNTER = (
     "counter: 5 came where 4 was due (agreement 7f3a, rule counter). The next offer counts from the highest "
     "counter that its own lab signed."
@@ -144,6 +145,15 @@ def test_a_lost_offer_costs_one_more_session_which_starts_by_itself(node: FakeNo
     assert result.exit_code == 0
     assert "lab-b.example had not seen an earlier offer: both logs say so now" in result.stderr
     assert "acct-00017" in result.stdout
+    assert node.asked("GET /v1/matches")[0].query["session"] == [SECOND]
+
+
+def test_an_epoch_that_is_over_costs_one_more_session_which_starts_by_itself(node: FakeNode) -> None:
+    over = session(state="refused", reason=f"refused by lab-a.example: {EPOCH}")
+    ends(node, over, session(SECOND))
+    result = run_psi("match", "lab-b.example", "--profile", node.profile)
+    assert result.exit_code == 0
+    assert "a new session is started, and begins the next epoch" in result.stderr
     assert node.asked("GET /v1/matches")[0].query["session"] == [SECOND]
 
 

@@ -23,7 +23,11 @@ EXAMPLES = examples(
     "psi match lab-b.example --match-key email --match-key iban --direction initiator",
     "psi match lab-b.example --agreement 7f3a --reveal count",
 )
-LOST_COUNTER = "counter"
+MENDED_BY_REFUSAL = {
+    "counter": "{lab} had not seen an earlier offer: both logs say so now, and a new session is started",
+    "epoch": "a key of engine oprf had served what it may: a new session is started, and begins the next epoch",
+}
+"""Refusals, by rule, that leave both labs ready for the next session, which is started once without asking."""
 LOOK_SECONDS = 1.0
 """How old the figures beside the bar may be."""
 
@@ -93,9 +97,9 @@ def match(
     }
     with node_at(profile) as node:
         session = _run(node, lab, wishes, quiet=as_json)
-        if _rule(session) == LOST_COUNTER:
-            words = f"{lab} had not seen an earlier offer: both logs say so now, and a new session is started"
-            typer.echo(words, err=True)
+        mended = MENDED_BY_REFUSAL.get(_rule(session))
+        if mended:
+            typer.echo(mended.format(lab=lab), err=True)
             session = _run(node, lab, wishes, quiet=as_json)
         check_complete(session)
         learned = session["reveal"] == "items" and any(

@@ -168,6 +168,7 @@ async def test_what_another_try_cannot_mend_is_left_alone(
 
 
 COSTLY: Sequence[Ended | PsiError] = [
+    fault(Refused("epoch", "it has served its one full run", by="lab-a.example"), state="refused"),
     fault(Refused("counter", "behind", by="lab-b.example"), state="refused"),
     fault(AWAY, state="aborted", late=True),
     fault(EngineFault("off the curve"), state="aborted", late=True),
@@ -178,7 +179,7 @@ COSTLY: Sequence[Ended | PsiError] = [
 
 
 @pytest.mark.parametrize("end", COSTLY)
-async def test_counter_and_what_costs_budget_is_tried_once_more(end: Ended | PsiError) -> None:
+async def test_what_the_refusal_mends_and_what_costs_budget_is_tried_once_more(end: Ended | PsiError) -> None:
     world = Scripted(end)
     assert (await run(world)).attempts == 2
     assert world.slept == [5]
