@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::blinded::{GRAIN, encode_doubles, outputs};
 use super::fault::OprfFault;
 use super::keys::{PublicKey, SecretKey};
-use super::proof::{Composites, Proof, prove_with, verify, weighted_sum, weights};
+use super::proof::{Composites, Proof, Scope, prove_with, verify, weighted_sum, weights};
 use super::suite::{Encoded, Mode, Output, Suite, length, read_element};
 
 /// What a server answered to one chunk: the proof, then one element for each blinded one.
@@ -50,7 +50,7 @@ pub fn wire_public(public: &PublicKey) -> PublicKey {
 /// So the same chunk in the same place is answered with the same bytes after a break, and no two proofs share a nonce.
 fn proof_nonce(key: &Scalar, blinded: &[Encoded], binding: &[u8]) -> Result<Zeroizing<Scalar>, OprfFault> {
     let hash = Sha512::new()
-        .chain_update(b"psi-oprf-nonce/v1")
+        .chain_update(b"psi-oprf-nonce/v2")
         .chain_update(key.as_bytes())
         .chain_update(length(binding)?)
         .chain_update(binding)
@@ -72,7 +72,7 @@ pub fn answer(key: &SecretKey, blinded: &[Encoded], binding: &[u8]) -> Result<Ve
     let halves: Vec<RistrettoPoint> =
         before.par_iter().with_min_len(GRAIN / 8).map(|point| point * *eighth).collect();
     let evaluated = encode_doubles(&halves);
-    let weights = weights(&suite, &public, blinded, &evaluated, binding)?;
+    let weights = weights(&suite, &public, blinded, &evaluated, Scope::Chunk(binding))?;
     let proof = prove_with(&suite, &quarter, &public, weighted_sum(&weights, &before), &nonce);
     Ok([proof.as_slice(), evaluated.as_flattened()].concat())
 }
@@ -86,7 +86,7 @@ pub fn check(
 ) -> Result<(), OprfFault> {
     let suite = Suite::new(Mode::Voprf);
     let wire = wire_public(public);
-    let weights = weights(&suite, &wire, blinded, answer.elements, binding)?;
+    let weights = weights(&suite, &wire, blinded, answer.elements, Scope::Chunk(binding))?;
     let (before, after) = (read_all(blinded, "blinded element")?, answer.read()?);
     let composites = Composites { m: weighted_sum(&weights, &before), z: weighted_sum(&weights, &after) };
     verify(&suite, &wire, &composites, answer.proof)

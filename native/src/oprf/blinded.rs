@@ -9,7 +9,7 @@ use zeroize::{Zeroize, Zeroizing};
 use super::answer::{Answer, wire_public};
 use super::fault::OprfFault;
 use super::keys::PublicKey;
-use super::proof::{Composites, MOST_PAIRS, verify, weighted_sum, weights};
+use super::proof::{Composites, MOST_PAIRS, Scope, verify, weighted_sum, weights};
 use super::suite::{Encoded, Mode, Output, Suite, finalize};
 
 /// Inputs of one task.
@@ -82,7 +82,7 @@ impl Blinded {
     ) -> Result<Vec<Output>, OprfFault> {
         let suite = Suite::new(Mode::Voprf);
         let wire = wire_public(public);
-        let weights = weights(&suite, &wire, &self.elements, answer.elements, binding)?;
+        let weights = weights(&suite, &wire, &self.elements, answer.elements, Scope::Chunk(binding))?;
         let after = answer.read()?;
         let half = weighted_sum(&weights, &self.halves);
         let composites = Composites { m: half + half, z: weighted_sum(&weights, &after) };

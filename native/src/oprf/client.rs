@@ -6,7 +6,7 @@ use zeroize::ZeroizeOnDrop;
 
 use super::fault::OprfFault;
 use super::keys::PublicKey;
-use super::proof::{Composites, Proof, verify, weighted_sum, weights};
+use super::proof::{Composites, Proof, Scope, verify, weighted_sum, weights};
 use super::suite::{Encoded, Output, Suite, finalize, random_scalar, read_element};
 
 /// The factor that hides one input; wiped when dropped.
@@ -56,7 +56,7 @@ pub fn finalize_voprf(
     if inputs.len() != blinds.len() || inputs.len() != blinded.len() {
         return Err(OprfFault::Count { what: "blinded elements", got: blinded.len(), want: inputs.len() });
     }
-    let weights = weights(suite, public, blinded, evaluated, &[])?;
+    let weights = weights(suite, public, blinded, evaluated, Scope::Rfc)?;
     let before = read_elements(blinded, "blinded element")?;
     let after = read_elements(evaluated, "evaluated element")?;
     let composites = Composites { m: weighted_sum(&weights, &before), z: weighted_sum(&weights, &after) };

@@ -16,6 +16,7 @@
 //! - Points are encoded in batches, which yields the encoding of the double of each. So the client sends C = 2B, the
 //!   server answers D = (k/4) * C, computed as the double of (k/8) * C, and the client finds k * H(x) as the double of
 //!   D - (r/2) * K. On the wire this is the RFC's VOPRF with key k/4, whose public key K/4 everyone computes from K.
+//! - The weights of a chunk's proof come from both lists whole, not pair by pair as in the RFC: see `proof`.
 //! - Points stay uncompressed between blinding and checking; one proof covers a chunk.
 //!
 //! Not constant-time are multiproducts of public values alone (weights, encodings of both lists, proofs). Every product

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::client::{Blind, read_elements};
 use super::fault::OprfFault;
 use super::keys::{PublicKey, SecretKey};
-use super::proof::{Composites, Proof, prove_with, verify, weighted_sum, weights};
+use super::proof::{Composites, Proof, Scope, prove_with, verify, weighted_sum, weights};
 use super::suite::{Encoded, Output, Suite, finalize, length, random_scalar};
 
 fn tweak(suite: &Suite, info: &[u8]) -> Result<Scalar, OprfFault> {
@@ -58,7 +58,7 @@ pub(super) fn blind_evaluate_with(
     let points = read_elements(blinded, "blinded element")?;
     let evaluated: Vec<RistrettoPoint> = points.iter().map(|point| point * *inverse).collect();
     let encoded: Vec<Encoded> = evaluated.iter().map(|point| point.compress().0).collect();
-    let weights = weights(suite, &public, &encoded, blinded, &[])?;
+    let weights = weights(suite, &public, &encoded, blinded, Scope::Rfc)?;
     let proof = prove_with(suite, &tweaked, &public, weighted_sum(&weights, &evaluated), nonce);
     Ok((encoded, proof))
 }
@@ -87,7 +87,7 @@ pub fn finalize_batch(
         return Err(OprfFault::Count { what: "blinded elements", got: blinded.len(), want: inputs.len() });
     }
     let public = tweaked_public(suite, public, info)?;
-    let weights = weights(suite, &public, evaluated, blinded, &[])?;
+    let weights = weights(suite, &public, evaluated, blinded, Scope::Rfc)?;
     let after = read_elements(evaluated, "evaluated element")?;
     let before = read_elements(blinded, "blinded element")?;
     let composites = Composites { m: weighted_sum(&weights, &after), z: weighted_sum(&weights, &before) };

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::client::read_elements;
 use super::fault::OprfFault;
 use super::keys::{PublicKey, SecretKey};
-use super::proof::{Proof, prove_with, weighted_sum, weights};
+use super::proof::{Proof, Scope, prove_with, weighted_sum, weights};
 use super::suite::{Encoded, Output, Suite, finalize, random_scalar, read_element};
 
 /// BlindEvaluate of mode OPRF.
@@ -34,7 +34,7 @@ pub(super) fn blind_evaluate_with(
     let public: PublicKey = key.public();
     let before: Vec<RistrettoPoint> = read_elements(blinded, "blinded element")?;
     let evaluated: Vec<Encoded> = before.iter().map(|point| (point * key.scalar()).compress().0).collect();
-    let weights = weights(suite, &public, blinded, &evaluated, &[])?;
+    let weights = weights(suite, &public, blinded, &evaluated, Scope::Rfc)?;
     let proof = prove_with(suite, key.scalar(), &public, weighted_sum(&weights, &before), nonce);
     Ok((evaluated, proof))
 }

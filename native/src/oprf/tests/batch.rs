@@ -6,7 +6,8 @@ use curve25519_dalek::scalar::Scalar;
 use super::super::answer::{Answer, answer, check, evaluate_all, wire_public};
 use super::super::blinded::Blinded;
 use super::super::keys::{SecretKey, read_pair};
-use super::super::suite::{Mode, Suite};
+use super::super::proof::{Scope, weights};
+use super::super::suite::{Encoded, Mode, Suite};
 use super::super::{OprfFault, outputs, server};
 use super::{Checked, inputs};
 
@@ -39,9 +40,31 @@ fn the_wire_is_a_plain_evaluation_with_a_quarter_of_the_key() -> Checked {
     let suite = Suite::new(Mode::Voprf);
     let (plain, proof) = server::blind_evaluate_voprf(&suite, &quarter, blinded.elements())?;
     assert_eq!(Answer::parse(&bytes)?.elements, plain);
-    // With an empty binding even the proof is the plain one: a proof by the plain server is accepted.
+    // The plain proof is weighted pair by pair, which is too little for a chunk: it is refused.
     let by_plain = Answer { proof: &proof, elements: &plain };
-    assert_eq!(blinded.finish(&key.public(), &by_plain, b"")?, evaluate_all(&key, &inputs(40, 2))?);
+    assert_eq!(blinded.finish(&key.public(), &by_plain, b""), Err(OprfFault::Proof));
+    Ok(())
+}
+
+/// Were a weight a hash of its pair alone, a server could combine wrong answers whose errors cancel out.
+#[test]
+fn one_changed_answer_changes_every_weight() -> Checked {
+    let (suite, key) = (Suite::new(Mode::Voprf), SecretKey::random()?);
+    let blinded = Blinded::new(&[7; 32], 0, &inputs(300, 2))?;
+    let bytes = answer(&key, blinded.elements(), b"chunk 0 of 1")?;
+    let right = Answer::parse(&bytes)?.elements.to_vec();
+    let public = wire_public(&key.public());
+    let same = |after: &[Encoded], scope: Scope<'_>, other: Scope<'_>| -> Result<usize, OprfFault> {
+        let first = weights(&suite, &public, blinded.elements(), &right, scope)?;
+        let second = weights(&suite, &public, blinded.elements(), after, other)?;
+        Ok(first.iter().zip(&second).filter(|(first, second)| first == second).count())
+    };
+    let (mut changed, chunk) = (right.clone(), Scope::Chunk(b"chunk 0 of 1"));
+    changed[150] = right[151];
+    assert_eq!(same(&right, chunk, chunk)?, 300);
+    assert_eq!(same(&changed, chunk, chunk)?, 0);
+    assert_eq!(same(&right, chunk, Scope::Chunk(b"chunk 0 of 2"))?, 0);
+    assert_eq!(same(&changed, Scope::Rfc, Scope::Rfc)?, 299);
     Ok(())
 }
 
