@@ -61,7 +61,7 @@ fn derive(id: &Id, index: usize, bit: u8, pair: &[Point; 2], offer: &Point, shar
 /// The side that chooses one key of each pair.
 pub struct Chooser {
     id: Id,
-    bits: u128,
+    bits: Zeroizing<u128>,
     secrets: Zeroizing<Vec<Scalar>>,
     pairs: Vec<[Point; 2]>,
 }
@@ -72,7 +72,7 @@ impl Chooser {
         let chosen: Result<Vec<(Scalar, [Point; 2])>, Abort> =
             (0..COUNT).into_par_iter().map(|index| choose(id, index, (bits >> index) as u8 & 1)).collect();
         let (secrets, pairs) = chosen?.into_iter().unzip();
-        Ok(Self { id: *id, bits, secrets: Zeroizing::new(secrets), pairs })
+        Ok(Self { id: *id, bits: Zeroizing::new(bits), secrets: Zeroizing::new(secrets), pairs })
     }
 
     /// The message, `CHOICES_BYTES` long.
@@ -88,7 +88,7 @@ impl Chooser {
             .into_par_iter()
             .map(|index| {
                 let shared = decode(&offers[index])? * self.secrets[index];
-                let bit = (self.bits >> index) as u8 & 1;
+                let bit = (*self.bits >> index) as u8 & 1;
                 Ok(derive(&self.id, index, bit, &self.pairs[index], &offers[index], &shared))
             })
             .collect()

@@ -137,6 +137,28 @@ mod tests {
         }
     }
 
+    /// The convolution is triangular with ones on the diagonal, so G has the rank of the expander.
+    #[test]
+    fn the_smallest_code_in_use_has_full_rank() {
+        let length = 4992;
+        let code = Code::new(length);
+        let mut rows: Vec<Vec<u64>> = Vec::new();
+        for places in &code.places {
+            let mut row = vec![0_u64; length / 64];
+            places.iter().for_each(|place| row[*place as usize / 64] ^= 1 << (place % 64));
+            rows.push(row);
+        }
+        while let Some(row) = rows.pop() {
+            let pivot = row.iter().position(|word| *word != 0);
+            assert!(pivot.is_some(), "{} rows are left", rows.len());
+            let Some(word) = pivot else { return };
+            let bit = row[word] & row[word].wrapping_neg();
+            for other in rows.iter_mut().filter(|other| other[word] & bit != 0) {
+                other.iter_mut().zip(&row).for_each(|(own, pivot)| *own ^= pivot);
+            }
+        }
+    }
+
     #[test]
     fn rows_of_the_matrix_are_heavy() {
         // Not a bound on the distance, but a broken convolution would leave light rows.

@@ -4,6 +4,7 @@
 //! docs/vole.md section 5 has the check and what it leaves open.
 
 use rayon::prelude::*;
+use zeroize::Zeroizing;
 
 use super::base_ot::{COUNT, Key};
 use super::fixed_key::FixedKey;
@@ -67,7 +68,7 @@ impl CotReceiver {
 
 /// The sender: it has one key of every base OT, by the bits of Delta.
 pub struct CotSender {
-    delta: u128,
+    delta: Zeroizing<u128>,
     columns: Vec<Vec<u128>>,
 }
 
@@ -87,7 +88,7 @@ impl CotSender {
                 column
             })
             .collect();
-        Ok(Self { delta, columns })
+        Ok(Self { delta: Zeroizing::new(delta), columns })
     }
 
     /// Abort unless all columns were made with the same choices. `chi` was drawn after the columns arrived.
@@ -96,7 +97,7 @@ impl CotSender {
         let (elements, _) = answer.as_chunks::<16>();
         let choices = u128::from_le_bytes(elements[0]);
         let differences = self.columns.iter().zip(&elements[1..]).enumerate().map(|(at, (column, sent))| {
-            fold(column, chi) ^ u128::from_le_bytes(*sent) ^ (choices & bit_mask(self.delta, at))
+            fold(column, chi) ^ u128::from_le_bytes(*sent) ^ (choices & bit_mask(*self.delta, at))
         });
         require(differences.fold(0, |all, difference| all | difference) == 0)
     }

@@ -22,12 +22,11 @@ pub fn double(value: u128) -> u128 {
     (value << 1) ^ ((value >> 127) * 0x87)
 }
 
-/// `base` to the power of `exponent`.
-pub fn pow(base: u128, exponent: usize) -> u128 {
-    let bits = usize::BITS - exponent.leading_zeros();
-    (0..bits).rev().fold(1, |power, bit| {
-        let square = mul(power, power);
-        if (exponent >> bit) & 1 == 1 { mul(square, base) } else { square }
+/// `base` to the power of `exponent`, in a time that says nothing of it: a noise place is secret.
+pub fn pow(base: u128, exponent: u32) -> u128 {
+    (0..u32::BITS).rev().fold(1, |power, bit| {
+        let taken = u128::from((exponent >> bit) & 1).wrapping_neg();
+        mul(mul(power, power), 1 ^ ((base ^ 1) & taken))
     })
 }
 
@@ -44,7 +43,7 @@ pub fn invert(value: u128) -> u128 {
 
 /// sum of point^(i+1) values_i.
 pub fn powers_sum(values: &[u128], point: u128) -> u128 {
-    let step = pow(point, GRAIN);
+    let step = pow(point, GRAIN as u32);
     let sums: Vec<u128> = values
         .par_chunks(GRAIN)
         .map(|part| part.iter().rev().fold(0, |sum, value| mul(sum ^ value, point)))
@@ -151,7 +150,10 @@ mod tests {
         assert!(mul(point, invert(point)) == 1 && invert(0) == 0);
         assert!(pow(point, 0) == 1 && pow(point, 5) == mul(mul(mul(point, point), mul(point, point)), point));
         let values = draw::elements(GRAIN * 2 + 3)?;
-        let sum = values.iter().enumerate().fold(0, |sum, (at, value)| sum ^ mul(*value, pow(point, at + 1)));
+        let sum = values
+            .iter()
+            .enumerate()
+            .fold(0, |sum, (at, value)| sum ^ mul(*value, pow(point, at as u32 + 1)));
         assert!(powers_sum(&values, point) == sum);
         Ok(())
     }

@@ -8,16 +8,19 @@ use super::hash::{Id, halves};
 /// Trees that are grown together.
 pub const GROUP: usize = 8;
 
-/// The hash from a node to its two children.
+/// The hash from a node to its two children, in one group of trees.
+///
+/// A key for each group: whoever inverts the hash by trial compares a trial with the nodes of eight trees, not of all.
 pub struct Children {
     left: FixedKey,
     right: FixedKey,
 }
 
 impl Children {
-    /// Keys of one run.
-    pub fn new(id: &Id) -> Self {
-        let [left, right] = halves("psi-vole-ggm/v1", &[id]);
+    /// Keys of one group of one chunk.
+    pub fn new(id: &Id, chunk: usize, group: usize) -> Self {
+        let number = |number: usize| (number as u64).to_be_bytes();
+        let [left, right] = halves("psi-vole-ggm/v1", &[id, &number(chunk), &number(group)]);
         Self { left: FixedKey::new(left), right: FixedKey::new(right) }
     }
 
@@ -76,7 +79,7 @@ mod tests {
 
     #[test]
     fn only_the_punctured_leaf_differs() -> Result<(), Abort> {
-        let children = Children::new(&[1; 32]);
+        let children = Children::new(&[1; 32], 0, 0);
         for depth in [1, 2, 4, 7] {
             let (leaves, sums) = grow(&children, &draw::elements(GROUP)?, depth);
             let places: Vec<usize> =
@@ -101,14 +104,16 @@ mod tests {
     }
 
     #[test]
-    fn leaves_are_distinct_and_depend_on_the_run() -> Result<(), Abort> {
+    fn leaves_are_distinct_and_depend_on_run_chunk_and_group() -> Result<(), Abort> {
         let roots = draw::elements(GROUP)?;
-        let (leaves, _) = grow(&Children::new(&[1; 32]), &roots, 6);
-        let (others, _) = grow(&Children::new(&[2; 32]), &roots, 6);
-        let mut all: Vec<u128> = leaves.into_iter().chain(others).collect();
+        let keys = [([1; 32], 0, 0), ([2; 32], 0, 0), ([1; 32], 1, 0), ([1; 32], 0, 1)];
+        let mut all: Vec<u128> = keys
+            .iter()
+            .flat_map(|(id, chunk, group)| grow(&Children::new(id, *chunk, *group), &roots, 6).0)
+            .collect();
         all.sort_unstable();
         all.dedup();
-        assert_eq!(all.len(), 2 * GROUP * 64);
+        assert_eq!(all.len(), keys.len() * GROUP * 64);
         Ok(())
     }
 }

@@ -96,8 +96,9 @@ impl Terms {
 
     /// How message 10, the tags, is written.
     pub fn coding(&self) -> Coding {
-        let pairs = (self.receiver_size as f64 * self.sender_size as f64).log2();
-        let bits = 8 * ((40.0 + pairs) / 8.0).ceil() as usize;
+        // Both are at most 2^26. Whole numbers, so that no two machines round a logarithm differently.
+        let pairs = (self.receiver_size as u64 * self.sender_size as u64).next_power_of_two().ilog2();
+        let bits = (40 + pairs as usize).next_multiple_of(8);
         Coding::new(if self.tosses() { WHOLE_BITS } else { bits }, self.sender_size)
     }
 }

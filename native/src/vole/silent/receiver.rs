@@ -35,13 +35,13 @@ impl VoleReceiver {
         corrections: &[u8],
     ) -> Result<(Self, Vec<u8>), Abort> {
         require(corrections.len() == plan.corrections_bytes())?;
-        let (children, code) = (Children::new(id), Code::new(plan.noise_length()));
+        let code = Code::new(plan.noise_length());
         let mut made = Self { expected: Vec::new(), outputs: Shares::default() };
         let mut challenges = Vec::with_capacity(plan.challenges_bytes());
         let mut base = Shares { a: choices[..BASE_VALUES].to_vec(), c: base_values(&plan, rows) };
         let chunk_bytes = NOISE_WEIGHT * plan.tree_bytes();
         for (chunk, message) in corrections.chunks(chunk_bytes).enumerate() {
-            let grown = Grown::new(id, &plan, &children, (rows, choices), (chunk, message), &base);
+            let grown = Grown::new(id, &plan, (rows, choices), (chunk, message), &base);
             let (challenge, sum) = grown.challenge(&base)?;
             challenges.extend(challenge);
             made.expected.extend(check_hash(id, chunk, sum));
@@ -80,7 +80,6 @@ impl Grown {
     fn new(
         id: &Id,
         plan: &Plan,
-        children: &Children,
         (rows, choices): (&[u128], &[u128]),
         (chunk, message): (usize, &[u8]),
         base: &Shares,
@@ -102,7 +101,7 @@ impl Grown {
                         .collect()
                 })
                 .collect();
-            let (leaves, punctured) = grow_punctured(children, &off_path);
+            let (leaves, punctured) = grow_punctured(&Children::new(id, chunk, group), &off_path);
             c.copy_from_slice(&leaves);
             let mut places = Vec::with_capacity(GROUP);
             for (at, leaf) in punctured.into_iter().enumerate() {
@@ -121,7 +120,8 @@ impl Grown {
     /// Z and delta to send, and the sum that the sender's must equal.
     fn challenge(&self, base: &Shares) -> Result<(Vec<u8>, u128), Abort> {
         let point = draw::element()?;
-        let noise = self.places.par_iter().zip(&base.a).map(|(place, a)| mul(pow(point, place + 1), *a));
+        let noise =
+            self.places.par_iter().zip(&base.a).map(|(place, a)| mul(pow(point, *place as u32 + 1), *a));
         let difference = noise.reduce(|| 0, |sum, term| sum ^ term) ^ base.a[NOISE_WEIGHT];
         let challenge = [point.to_le_bytes(), difference.to_le_bytes()].concat();
         Ok((challenge, powers_sum(&self.c, point) ^ base.c[NOISE_WEIGHT]))

@@ -1,6 +1,7 @@
 //! The sender's machine: grows every tree, masks its corrections, answers the checks.
 
 use rayon::prelude::*;
+use zeroize::Zeroizing;
 
 use super::plan::{BASE_VALUES, NOISE_WEIGHT, Plan};
 use super::{base_values, check_hash, tree_rows};
@@ -15,7 +16,7 @@ use crate::vole::{Abort, draw, require};
 pub struct VoleSender {
     id: Id,
     plan: Plan,
-    delta: u128,
+    delta: Zeroizing<u128>,
     /// Of every chunk: B before the code, and b of the check.
     unchecked: Vec<(Vec<u128>, u128)>,
     outputs: Vec<u128>,
@@ -24,12 +25,13 @@ pub struct VoleSender {
 impl VoleSender {
     /// Grow all trees from the checked rows; returns the corrections to send.
     pub fn new(id: &Id, plan: Plan, delta: u128, rows: &[u128]) -> Result<(Self, Vec<u8>), Abort> {
-        let (children, code) = (Children::new(id), Code::new(plan.noise_length()));
+        let code = Code::new(plan.noise_length());
         let mut corrections = vec![0; plan.corrections_bytes()];
-        let mut made = Self { id: *id, plan, delta, unchecked: Vec::new(), outputs: Vec::new() };
+        let mut made =
+            Self { id: *id, plan, delta: Zeroizing::new(delta), unchecked: Vec::new(), outputs: Vec::new() };
         let mut base = base_values(&plan, rows);
         for (chunk, message) in corrections.chunks_mut(NOISE_WEIGHT * plan.tree_bytes()).enumerate() {
-            let leaves = made.grow_chunk(&children, rows, &base, (chunk, message))?;
+            let leaves = made.grow_chunk(rows, &base, (chunk, message))?;
             let mut outputs = code.encode(&mut leaves.clone());
             made.unchecked.push((leaves, base[NOISE_WEIGHT]));
             if chunk + 1 < plan.chunks {
@@ -44,7 +46,6 @@ impl VoleSender {
     /// One chunk's trees: their leaves, and the corrections into `message`.
     fn grow_chunk(
         &self,
-        children: &Children,
         rows: &[u128],
         base: &[u128],
         (chunk, message): (usize, &mut [u8]),
@@ -54,7 +55,8 @@ impl VoleSender {
         let groups = leaves.par_chunks_mut(GROUP << self.plan.depth).zip(roots.par_chunks(GROUP));
         groups.zip(message.par_chunks_mut(GROUP * self.plan.tree_bytes())).enumerate().for_each(
             |(group, ((leaves, roots), message))| {
-                let (grown, sums) = grow(children, roots, self.plan.depth);
+                let children = Children::new(&self.id, chunk, group);
+                let (grown, sums) = grow(&children, roots, self.plan.depth);
                 leaves.copy_from_slice(&grown);
                 for (at, (sums, message)) in
                     sums.iter().zip(message.chunks_mut(self.plan.tree_bytes())).enumerate()
@@ -65,7 +67,7 @@ impl VoleSender {
                     let masked = rows.iter().zip(sums).zip(first..).flat_map(|((row, sums), index)| {
                         [
                             sums[0] ^ ot_key(&self.id, index, *row),
-                            sums[1] ^ ot_key(&self.id, index, row ^ self.delta),
+                            sums[1] ^ ot_key(&self.id, index, row ^ *self.delta),
                         ]
                     });
                     let values = masked.chain(std::iter::once(total));
@@ -87,7 +89,7 @@ impl VoleSender {
         let unchecked = std::mem::take(&mut self.unchecked);
         let hashes = unchecked.iter().zip(pairs).enumerate().map(|(chunk, ((leaves, spare), pair))| {
             let [point, difference] = pair.map(u128::from_le_bytes);
-            check_hash(&self.id, chunk, powers_sum(leaves, point) ^ spare ^ mul(difference, self.delta))
+            check_hash(&self.id, chunk, powers_sum(leaves, point) ^ spare ^ mul(difference, *self.delta))
         });
         Ok(hashes.flatten().collect())
     }
