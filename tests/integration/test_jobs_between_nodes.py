@@ -36,12 +36,12 @@ async def import_actors(place: Place, *names: str) -> None:
     await place.ask(lambda client: client.import_file(file))
 
 
-async def over(place: Place, job: int) -> dict[str, Any]:
-    """The job once it has run and nothing of it goes on."""
+async def over(place: Place, job: int, *, after: int | None = None) -> dict[str, Any]:
+    """The job once it has run (after the run `after`) and nothing of it goes on."""
 
     def wait(client: NodeClient) -> dict[str, Any]:
         found = client.wait_for_job(job)
-        while found["running"] or found["last"] is None:
+        while found["running"] or found["last"] is None or found["last"]["id"] == after:
             found = client.wait_for_job(job)
         return found
 
@@ -90,7 +90,7 @@ async def test_a_job_from_its_making_to_a_peer_that_is_away(tmp_path: Path) -> N
         await import_actors(b, "ada")
         clock.by = timedelta(hours=5)
         async with a.running(clock):
-            found = await over(a, job)
+            found = await over(a, job, after=begun["id"])
             caught_up = found["last"]
             assert (caught_up["state"], caught_up["asked"], caught_up["new"]) == ("done", False, 1), found
             assert found["misfires"] == found["dues"] == caught_up["covers"]
@@ -100,7 +100,7 @@ async def test_a_job_from_its_making_to_a_peer_that_is_away(tmp_path: Path) -> N
     async with a.running(clock) as node:
         await jobs_begun(node)
         await a.ask(lambda client: client.run_job(job))
-        away = (await over(a, job))["last"]
+        away = (await over(a, job, after=caught_up["id"]))["last"]
         assert (away["state"], away["code"], away["attempts"]) == ("failed", "peer-unreachable", 1)
         await a.ask(lambda client: client.remove_job(job))
         assert await a.ask(NodeClient.jobs) == []

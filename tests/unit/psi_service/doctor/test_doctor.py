@@ -160,7 +160,7 @@ class Room:
 async def test_without_the_native_core_or_the_library(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(native_core, "native", None)
     assert (await the(place, "native core")).state == "warning"
-    monkeypatch.setattr(native_core, "native", object())
+    monkeypatch.setattr(native_core, "available", lambda: True)
     assert (await the(place, "native core")).state == "ok"
     monkeypatch.setattr(host, "find_spec", lambda _: None)
     assert (await the(place, "engines")).state == "fault"
