@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import tomllib
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -92,7 +93,9 @@ def init(
         "profile": str(made.profile),
         "fingerprint": made.card.card.fingerprint_words(),
     }
-    answer(found, print_new_node, as_json=as_json)
+    # Further commands find the folder by themselves, or have to be told it too.
+    where = "" if data is None else f" --data {data}"
+    answer(found, partial(print_new_node, where=where), as_json=as_json)
 
 
 def _further(pairs: Sequence[str]) -> dict[str, Any]:

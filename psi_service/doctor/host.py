@@ -11,12 +11,14 @@ from psi_core import native_core
 from psi_core.engines.registry import engines
 from psi_service.doctor.finding import Finding, fault, ok, warning
 from psi_service.settings import Settings
+from psi_service.version import version, version_of
 
 LEAST_FREE = 256 << 20
 """Bytes: below this an import may fill the disk, and nothing more is logged."""
 COMFORTABLE_FREE = 2 << 30
 
 _LIBRARY = "private_set_intersection"
+_NATIVE = "psi-native"
 _MIB = 1 << 20
 
 
@@ -35,6 +37,13 @@ def check_engines() -> Finding:
 def check_native() -> Finding:
     """Whether the native core does the hot loops."""
     if native_core.available():
+        own, theirs = version(), version_of(_NATIVE)
+        if own != theirs:
+            return fault(
+                "native core",
+                f"The native core is of version {theirs}, this node of {own}: sessions and imports may fail.",
+                "Install psi-native of the same version (`make install` builds it), then start the node again.",
+            )
         return ok("native core", "The native core is installed.")
     return warning(
         "native core",

@@ -11,8 +11,8 @@ from psi_client.cli.show.peers import print_fingerprint
 from psi_client.cli.show.table import print_line, print_pairs
 
 
-def print_new_node(console: Console, made: Mapping[str, Any]) -> None:
-    """What was made, where, and what comes next."""
+def print_new_node(console: Console, made: Mapping[str, Any], where: str = "") -> None:
+    """What was made, where, and what comes next; `where` is what those commands need to find it."""
     print_pairs(
         console,
         {
@@ -25,7 +25,9 @@ def print_new_node(console: Console, made: Mapping[str, Any]) -> None:
     )
     print_fingerprint(console, made["fingerprint"])
     print_line(
-        console, "next: psi-node serve; then send the other lab what psi-node card prints", style="dim"
+        console,
+        f"next: psi-node serve{where}; then send the other lab what psi-node card{where} prints",
+        style="dim",
     )
 
 

@@ -20,6 +20,7 @@ from psi_service.doctor.peer_check import of_clock
 from psi_service.peers.probe import ProbeResult
 from psi_service.settings import Settings
 from psi_service.store.database import Store
+from psi_service.version import version
 from tests.two_nodes import Place, places
 
 
@@ -161,7 +162,11 @@ async def test_without_the_native_core_or_the_library(place: Place, monkeypatch:
     monkeypatch.setattr(native_core, "native", None)
     assert (await the(place, "native core")).state == "warning"
     monkeypatch.setattr(native_core, "available", lambda: True)
+    monkeypatch.setattr(host, "version_of", lambda _: version())
     assert (await the(place, "native core")).state == "ok"
+    monkeypatch.setattr(host, "version_of", lambda _: "0.0.9")
+    old = await the(place, "native core")
+    assert (old.state, "of version 0.0.9, this node of" in old.words) == ("fault", True)
     monkeypatch.setattr(host, "find_spec", lambda _: None)
     assert (await the(place, "engines")).state == "fault"
 
