@@ -18,6 +18,7 @@ from psi_core.identity.certificate import MAX_DER, certificate_pin, check_shape
 from psi_core.identity.sealing_key import check_public
 from psi_core.log.key import COSIGNATURE, ED25519, NoteType, Verifier
 from psi_core.log.signed_text import Hex32, Instant, LabName, SignedText
+from psi_core.log.succession import number_of
 
 LOG_ORIGIN_SUFFIX = "/psi-log"
 
@@ -105,6 +106,14 @@ class Card(SignedText):
     def pin(self) -> bytes:
         """SHA-256 of the TLS certificate's DER, 32 bytes."""
         return certificate_pin(self.certificate_der)
+
+
+def renews(before: Card, card: Card) -> bool:
+    """Whether a card is the same lab's with a later log and nothing else new (see psi_core.log.succession)."""
+    same = {"log_key", "log_origin", "created"}
+    if before.model_dump(exclude=same) != card.model_dump(exclude=same):
+        return False
+    return number_of(card.log_origin) > number_of(before.log_origin)
 
 
 def check_address(address: str) -> None:

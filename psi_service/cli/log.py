@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from psi_client.cli.files import write_file
 from psi_client.cli.options import CONTEXT, JsonOption, examples
 from psi_client.cli.output import answer
-from psi_service.cli import recovering
+from psi_service.cli import recovering, renewing
 from psi_service.cli.either_way import either_way
 from psi_service.cli.options import DataOption, settings_of
 
 if TYPE_CHECKING:
     from psi_client.node_client import NodeClient
     from psi_service.http_api.services import Services
+    from psi_service.settings import Settings
 
 app = typer.Typer(
     name="log",
@@ -35,7 +36,9 @@ def log(data: DataOption = None, as_json: JsonOption = False) -> None:
 @app.command(
     "export",
     epilog=examples(
-        "psi-node log export export/lab-a", "psi-node log export export/for-lab-b --peer lab-b.example"
+        "psi-node log export export/lab-a",
+        "psi-node log export export/for-lab-b --peer lab-b.example",
+        "psi-node log export export/lab-a-1 --past lab-a.example/psi-log",
     ),
 )
 def export(
@@ -51,6 +54,15 @@ def export(
             show_default=False,
         ),
     ] = None,
+    past: Annotated[
+        str | None,
+        typer.Option(
+            "--past",
+            metavar="ORIGIN",
+            help="A log of this lab that has ended, by its name.",
+            show_default=False,
+        ),
+    ] = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -58,11 +70,25 @@ def export(
     from psi_service.cli.show.log import print_export
     from psi_service.log.export import export_log
 
+    if past is not None:
+        answer(_past(settings_of(data), past, directory, peer), print_export, as_json=as_json)
+        return
+
     async def locally(services: Services) -> object:
         return await export_log(services.store, services.log, directory, peer=peer)
 
     made = either_way(settings_of(data), locally, lambda node: node.export_log(directory, peer=peer))
     answer(made, print_export, as_json=as_json)
+
+
+def _past(settings: Settings, origin: str, directory: Path, peer: str | None) -> dict[str, Any]:
+    """Read beside a running node: a log that ended does not change."""
+    from psi_service.log.past import export_past
+    from psi_service.store.reading import reading
+
+    with reading(settings.data_dir) as db:
+        made = export_past(db, origin, directory, peer=peer)
+    return {"origin": made.origin, "size": made.size, "files": made.files, "directory": str(made.directory)}
 
 
 @app.command("proof", epilog=examples("psi-node log proof 17 --out record.tlog-proof"))
@@ -118,3 +144,5 @@ def show(
 
 
 app.command("recover", epilog=recovering.EXAMPLES)(recovering.recover)
+app.command("rotate", epilog=renewing.ROTATE_EXAMPLES)(renewing.rotate)
+app.command("new-start", epilog=renewing.NEW_START_EXAMPLES)(renewing.new_start)

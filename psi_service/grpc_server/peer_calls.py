@@ -75,7 +75,8 @@ class PeerCalls:
 
     async def own_checkpoints(self, lab: str) -> Sequence[Checkpoint]:
         """The caller's own checkpoints that are kept here, newest last."""
-        return [Checkpoint(note=note) for note in await self._checkpoints.of_peer(lab)]
+        kept = await self._checkpoints.of_peer(lab, self._card_of(lab).log_origin)
+        return [Checkpoint(note=note) for note in kept]
 
     async def cosign(self, lab: str, checkpoint: Checkpoint) -> Checkpoint:
         """A checkpoint of the caller's log, cosigned when its proof starts where this node stands."""

@@ -79,12 +79,16 @@ def _refuse_existing(data_dir: Path) -> None:
             )
 
 
-def _first_entries(db: Database, log: NodeLog, keys: NodeKeys, card: OwnCard) -> None:
-    public = {
+def public_keys(keys: NodeKeys) -> dict[str, str]:
+    """What a log's first entry says of the node's keys."""
+    return {
         "document": str(keys.document.verifier),
         "log": str(keys.log.verifier),
         "cosigner": str(keys.cosigner.verifier),
         "sealing": keys.sealing.public.hex(),
     }
-    log.append(db, EntryKind.KEY, public)
+
+
+def _first_entries(db: Database, log: NodeLog, keys: NodeKeys, card: OwnCard) -> None:
+    log.append(db, EntryKind.KEY, public_keys(keys))
     log.append(db, EntryKind.CARD, {"note": card.note.decode()})

@@ -45,7 +45,7 @@ async def export_log(store: Store, log: NodeLog, directory: Path, *, peer: str |
         return entry if peer is None else for_peer(entry, peer)
 
     def write(db: Database) -> int:
-        _prepare(directory)
+        prepare(directory)
         files = layout(head.size, node_reader(db), lambda position: shown(read_entry(db, position)))
         count = 0
         for path, content in files:
@@ -64,7 +64,8 @@ async def export_log(store: Store, log: NodeLog, directory: Path, *, peer: str |
     return LogExport(head.origin, head.size, await store.query(write), directory)
 
 
-def _prepare(directory: Path) -> None:
+def prepare(directory: Path) -> None:
+    """Make the folder; raises Conflict when it holds anything."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     if any(directory.iterdir()):
         raise Conflict(f"{directory} is not empty: name a new folder, so that no two logs are mixed")

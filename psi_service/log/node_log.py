@@ -29,6 +29,7 @@ from psi_service.clock import Clock, instant
 from psi_service.log.head_file import HeadFile
 from psi_service.log.start_rules import check_extends, check_start, checkpoint_of
 from psi_service.log.stored_tree import node_reader, store_entry, stored_size
+from psi_service.log.succession import check_in_place
 from psi_service.store.database import Store
 
 MAX_PEER_COPIES = 1024
@@ -141,10 +142,16 @@ class NodeLog:
 
         The caller calls `verify_at_start` when the transaction is over, however it ended. Raises NodeRefusing.
         """
-        check_start(db, self._head_file, self.origin)
+        self._size = check_start(db, self._head_file, self.origin).size
+        self.refusal = None
+
+    def continue_as(self, signer: Signer) -> None:
+        """Take over another log key, in the transaction that put the old log away and begins the next one."""
+        self._signer = signer
         self.refusal = None
 
     def _start(self, db: Database) -> int:
+        check_in_place(db, self._signer.verifier)
         head = check_start(db, self._head_file, self.origin)
         self._head_file.write(head)
         return head.size

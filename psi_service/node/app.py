@@ -38,6 +38,7 @@ from psi_service.node.rooms import (
     peer_port,
 )
 from psi_service.recovery.recovering import Recovering
+from psi_service.recovery.renewing import Renewing
 from psi_service.rounds.mirror_rounds import MirrorRounds
 from psi_service.rounds.retention_rounds import RetentionRounds
 from psi_service.rounds.url_witness import url_witnesses
@@ -83,6 +84,9 @@ class Node:
             lambda: self._peer_port.serving,
         )
         self.recovering = Recovering(self._sessions.desk, ground.settings.head_path, cards, dial)
+        self.renewing = Renewing(
+            ground.settings, ground.keys, self._sessions.desk, self.recovering, self._rounds.ask_all
+        )
         self._retention = RetentionRounds(self.services.retention, ground.settings.retention_seconds)
         self._admin_port: AdminPort | None = None
         self._asking: asyncio.Task[None] | None = None

@@ -14,7 +14,7 @@ from sqlite_utils import Database
 
 from psi_client.peer_fault import Fault
 from psi_core.errors import Conflict, InputError, InvalidCertificate, NotFound, PeerUnreachable
-from psi_core.identity.card import Card
+from psi_core.identity.card import Card, renews
 from psi_core.log.entry import EntryKind
 from psi_service.clock import Clock, instant
 from psi_service.log.mirror import forget
@@ -60,8 +60,8 @@ class PeerDirectory:
     async def add(self, note: bytes) -> Card:
         """Pin the lab whose signed card `note` is; the same card twice is harmless.
 
-        Raises what Card.read raises; InvalidCertificate when the certificate is not valid now; InputError for
-        our own card; Conflict when another card of that lab is pinned.
+        A card that only renews the pinned one takes its place. Raises what Card.read raises; InvalidCertificate when
+        the certificate is not valid now; InputError for our own card; Conflict when another card is pinned.
         """
         card = Card.read(note)
         if card.lab == self._own_lab:
@@ -107,7 +107,7 @@ class PeerDirectory:
             known = self._cards.get(card.lab)
             if known == card:
                 return
-            if known is not None:
+            if known is not None and not renews(known, card):
                 raise Conflict(
                     f"another card of {card.lab} is pinned; `psi peers remove {card.lab}` first, "
                     "once its people have read the new fingerprint to you"
@@ -144,8 +144,11 @@ class PeerDirectory:
 def _begin_anew(db: Database, before: Card, card: Card) -> None:
     """A fresh node under a known name: books that hang on its old keys would refuse it for ever.
 
-    Its old Offers, records and checkpoints stay in the log, with the entry of the card that signed them.
+    Its old Offers, records and checkpoints stay in the log, with the entry of the card that signed them. A lab that
+    only began its next log is no fresh node: what is known of the log before it stays evidence.
     """
+    if renews(before, card):
+        return
     if before.document_key != card.document_key:
         db.execute("DELETE FROM counters WHERE initiator = ? OR responder = ?", (card.lab, card.lab))
         forget(db, card.lab)

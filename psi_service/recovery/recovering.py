@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -38,6 +39,16 @@ class Peer(KeepsLog, Protocol):
 Dial = Callable[[str], AbstractAsyncContextManager[Peer]]
 
 
+@dataclass(frozen=True)
+class Answers:
+    """What was said of the own log beyond its first `start` entries, which are here."""
+
+    start: int
+    tails: tuple[Tail, ...]
+    known: tuple[Known, ...]
+    asked: tuple[Asked, ...]
+
+
 class Recovering:
     """Recovers the log of `desk`. `cards` are the pinned peers, `dial` connects to one."""
 
@@ -55,6 +66,10 @@ class Recovering:
         shows when that is not what this node signed; NodeRefusing when the log cannot be brought to where it was;
         NotFound for a lab in `without` that is not pinned. Nothing is changed then.
         """
+        return await self._write(await self.ask(exports, without))
+
+    async def ask(self, exports: Sequence[Path], without: Collection[str]) -> Answers:
+        """What everyone who may be asked has of the log, unverified. Raises as `recover`."""
         verifier = self._desk.log.verifier
         start = await self._desk.store.query(check_tree)
         tails = [tail for each in exports if (tail := exported(each, verifier, start)) is not None]
@@ -65,7 +80,7 @@ class Recovering:
             known += heads
             tails += [tail] if tail is not None else []
             asked.append(Asked(card, texts))
-        return await self._write(start, tails, known, asked)
+        return Answers(start, tuple(tails), tuple(known), tuple(asked))
 
     def _to_ask(self, without: Collection[str]) -> list[Card]:
         cards = {card.lab: card for card in self._cards()}
@@ -93,16 +108,24 @@ class Recovering:
             )
             raise PeerUnreachable(words, fault=fault.fault) from fault
 
-    async def _write(
-        self, start: int, tails: Sequence[Tail], known: Sequence[Known], asked: Sequence[Asked]
-    ) -> Recovered:
-        writing = Writing(self._desk.log, self._catching_up, self._desk.clock())
+    @property
+    def peers(self) -> tuple[str, ...]:
+        """The labs that are pinned."""
+        return tuple(card.lab for card in self._cards())
+
+    @property
+    def writing(self) -> Writing:
+        """What writes a recovery down, at this moment's time."""
+        return Writing(self._desk.log, self._catching_up, self._desk.clock())
+
+    async def _write(self, answers: Answers) -> Recovered:
+        start, writing = answers.start, self.writing
 
         def work(db: Database) -> Recovered:
             if check_tree(db) != start:
                 raise NodeRefusing("the log grew while it was being recovered: stop the node, then try again")
-            found = found_tail(start, tails, known, node_reader(db))
-            return writing.recover(db, start, found, asked)
+            found = found_tail(start, answers.tails, answers.known, node_reader(db))
+            return writing.recover(db, start, found, answers.asked)
 
         try:
             return await self._desk.store.transaction(work)

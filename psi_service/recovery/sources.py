@@ -67,7 +67,7 @@ async def kept_by(lab: str, peer: KeepsLog, own: Verifier, start: int) -> Tail |
             break
         reply = await peer.own_log(own.name, leaves_from=have)
     hashes = [leaves[at : at + HASH_LENGTH] for at in range(0, len(leaves), HASH_LENGTH)]
-    return Tail(lab, head, start, hashes, await _entries(lab, peer, own.name, start, head.size))
+    return Tail(lab, head, note, start, hashes, await _entries(lab, peer, own.name, start, head.size))
 
 
 async def _entries(lab: str, peer: KeepsLog, origin: str, start: int, size: int) -> dict[int, bytes]:
@@ -89,7 +89,8 @@ def exported(folder: Path, own: Verifier, start: int) -> Tail | None:
     Raises NotFound, InvalidText for what is no export; VerificationError when the own key did not sign it.
     """
     export = LogFolder(folder)
-    head = Checkpoint.open(export.checkpoint(), own)
+    note = export.checkpoint()
+    head = Checkpoint.open(note, own)
     if head.size <= start:
         return None
     leaves: list[bytes] = []
@@ -101,4 +102,4 @@ def exported(folder: Path, own: Verifier, start: int) -> Tail | None:
             if first + number >= start and data != WITHHELD and leaf_hash(data) == hashes[number]:
                 entries[first + number] = data
         leaves += hashes[max(0, start - first) :]
-    return Tail(f"the export {folder}", head, start, leaves, entries)
+    return Tail(f"the export {folder}", head, note, start, leaves, entries)

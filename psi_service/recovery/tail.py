@@ -17,13 +17,14 @@ from psi_core.log.tree import ReadNode, appended, leaf_hash, root
 
 @dataclass(frozen=True)
 class Tail:
-    """What `source` shows: a checkpoint with the own signature, and from `start` to its size every leaf hash.
+    """What `source` shows: a checkpoint with the own signature (`note`), and from `start` to its size every leaf hash.
 
     `entries` are those in plain, by position; whatever they are worth.
     """
 
     source: str
     head: Checkpoint
+    note: bytes = field(repr=False)
     start: int
     leaves: Sequence[bytes] = field(repr=False)
     entries: Mapping[int, bytes] = field(repr=False)
@@ -43,6 +44,7 @@ class Found:
 
     start: int
     head: Checkpoint
+    note: bytes = field(repr=False)
     leaves: Sequence[bytes] = field(repr=False)
     entries: Mapping[int, bytes] = field(repr=False)
     sources: tuple[str, ...]
@@ -118,6 +120,20 @@ def found_tail(start: int, tails: Sequence[Tail], known: Sequence[Known], read: 
     return _merged(start, tails, tails[longest])
 
 
+def best_tail(start: int, tails: Sequence[Tail], read: ReadNode) -> Found | None:
+    """The longest tail that leads on from the stored tree, wherever it ends; other sources are passed over."""
+    good = []
+    for each in tails:
+        try:
+            check_tail(each, read)
+        except VerificationError:
+            continue
+        good.append(each)
+    if not good:
+        return None
+    return _merged(start, good, max(good, key=lambda each: each.head.size))
+
+
 def _merged(start: int, tails: Sequence[Tail], longest: Tail) -> Found:
     entries: dict[int, bytes] = {}
     sources = [longest.source]
@@ -131,4 +147,4 @@ def _merged(start: int, tails: Sequence[Tail], longest: Tail) -> Found:
                 entries.setdefault(position, data)
         if len(entries) > before:
             sources.append(tail.source)
-    return Found(start, longest.head, longest.leaves, entries, tuple(dict.fromkeys(sources)))
+    return Found(start, longest.head, longest.note, longest.leaves, entries, tuple(dict.fromkeys(sources)))

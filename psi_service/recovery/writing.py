@@ -12,6 +12,7 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
+from psi_core.errors import StoreError
 from psi_core.identity.card import Card
 from psi_core.log.entry import EntryKind
 from psi_core.log.tree import root
@@ -65,13 +66,32 @@ class Writing:
 
         Raises NodeRefusing when the log does not reach its head file then.
         """
-        if found is not None:
-            for number, leaf in enumerate(found.leaves):
-                store_leaf(db, leaf, found.entries.get(start + number))
-            assert root(found.head.size, node_reader(db)) == found.head.root  # noqa: S101 -- checked by tail.py
+        self.append(db, found)
         self.settle_books(db)
         self._log.resume(db)
-        return self.adopt(db, start, found, asked)
+        sessions, logged = self.adopt(db, self.own_texts(db, start, asked), asked)
+        result = Recovered(
+            before=start,
+            entries=len(found.leaves) if found else 0,
+            undisclosed=found.undisclosed if found else 0,
+            sessions=sessions,
+            logged=logged,
+            withheld=withheld(db),
+            sources=found.sources if found else (),
+        )
+        body = {"action": "recovered", "from": start, "entries": result.entries}
+        body |= {"undisclosed": result.undisclosed, "peers": [each.card.lab for each in asked]}
+        self._log.append(db, EntryKind.ADMIN, body)
+        return result
+
+    def append(self, db: Database, found: Found | None) -> None:
+        """Put a verified tail behind the stored log."""
+        if found is None:
+            return
+        for number, leaf in enumerate(found.leaves):
+            store_leaf(db, leaf, found.entries.get(found.start + number))
+        if root(found.head.size, node_reader(db)) != found.head.root:
+            raise StoreError("the recovered log does not have the root that was checked before")
 
     def settle_books(self, db: Database) -> None:
         """What holds for every way out: no epoch goes on, and what may have been spent counts as spent."""
@@ -80,26 +100,22 @@ class Writing:
         db.execute(_RECOVERED, (now,))
         withhold(db.conn, self._now)
 
-    def adopt(self, db: Database, start: int, found: Found | None, asked: Sequence[Asked]) -> Recovered:
-        """Take back what the own log from `start` on and the peers' logs tell; the log may grow by now."""
+    def own_texts(self, db: Database, start: int, asked: Sequence[Asked]) -> list[list[Told]]:
+        """What the own log from entry `start` on tells, peer by peer."""
+        return [self._catching_up.own(db, each.card, start) for each in asked]
+
+    def adopt(self, db: Database, own: Sequence[Sequence[Told]], asked: Sequence[Asked]) -> tuple[int, int]:
+        """Take back what the own log and the peers' logs tell; returns how many sessions, and texts logged anew."""
         sessions, logged = 0, 0
-        for each in asked:
-            own = self._catching_up.own(db, each.card, start)
-            adopt_agreements(db, each.card, own)
+        for mine, each in zip(own, asked, strict=True):
+            adopt_agreements(db, each.card, mine)
             # Agreements first: what ran under them is written down behind them.
             logged += adopt_agreements(db, each.card, each.texts, self._log)
-            part = self._catching_up.write(db, each.card.lab, [*own, *each.texts])
+            part = self._catching_up.write(db, each.card.lab, [*mine, *each.texts])
             sessions, logged = sessions + len(part.sessions), logged + part.logged
-        entries = len(found.leaves) if found else 0
-        result = Recovered(
-            before=start,
-            entries=entries,
-            undisclosed=found.undisclosed if found else 0,
-            sessions=sessions,
-            logged=logged,
-            withheld=int(db.execute("SELECT count(*) FROM withheld_budgets").fetchone()[0]),
-            sources=found.sources if found else (),
-        )
-        body = {"action": "recovered", "from": start, "entries": entries, "undisclosed": result.undisclosed}
-        self._log.append(db, EntryKind.ADMIN, body | {"peers": [each.card.lab for each in asked]})
-        return result
+        return sessions, logged
+
+
+def withheld(db: Database) -> int:
+    """How many budget lines count as spent although no record says so."""
+    return int(db.execute("SELECT count(*) FROM withheld_budgets").fetchone()[0])

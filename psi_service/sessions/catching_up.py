@@ -26,11 +26,17 @@ from psi_service.sessions.adopting import Adopted, Adopting
 from psi_service.sessions.books import Desk, session_known
 from psi_service.sessions.told import Told, told
 
+BOTH = ("initiator", "responder")
+"""Who signs a record."""
 MAX_ENTRIES = 1_000_000
 MAX_BYTES = 256 << 20
 """Of a peer's log that are looked at, and that are kept until they are written."""
 
-_PAIR = "SELECT data FROM log_entries WHERE peer = ? ORDER BY position"
+_PAIR = """
+SELECT data FROM log_entries WHERE peer = :peer
+UNION ALL SELECT entry.data FROM past_log_entries AS entry JOIN past_logs USING (origin)
+WHERE entry.peer = :peer AND entry.position < past_logs.size
+"""
 _KNOWN = "SELECT session_id FROM sessions WHERE peer = ? AND state NOT IN ('offered', 'open')"
 _RELEASE = "DELETE FROM withheld_budgets WHERE agreement IN (SELECT hash FROM agreements WHERE peer = ?)"
 
@@ -124,9 +130,9 @@ class CatchingUp:
 
 
 def logged_texts(db: sqlite_utils.Database, lab: str) -> set[bytes]:
-    """Hashes of the signed texts of sessions with `lab` that the own log holds."""
+    """Hashes of the signed texts with `lab` that the own log holds, or one that this node has put away."""
     found = set()
-    for (data,) in db.execute(_PAIR, (lab,)):
+    for (data,) in db.execute(_PAIR, {"peer": lab}):
         if data != WITHHELD:
             found |= set(_hashes(Entry.decode(data)))
     return found
@@ -136,7 +142,9 @@ def _hashes(entry: Entry) -> Iterator[bytes]:
     for name in ("note", "peer_note"):
         note = entry.body.get(name)
         if isinstance(note, str) and entry.kind is not EntryKind.CHECKPOINT:
-            text, _, _ = note.rpartition("\n\n")
+            text, _, signatures = note.rpartition("\n\n")
+            if entry.kind is EntryKind.RECORD and signatures.count("\n") < len(BOTH):
+                continue  # The first signer's half: the whole record is still to be logged.
             yield sha256(f"{text}\n".encode()).digest()
 
 

@@ -123,13 +123,10 @@ class Checkpoints:
         size = await self._desk.store.query(lambda db: cosigned.cosigned_size(db, lab))
         return size < self._desk.log.size
 
-    async def of_peer(self, lab: str) -> list[bytes]:
-        """The peer's own checkpoints that we keep, at most 64, newest last."""
-        rows = await self._desk.store.query(
-            lambda db: db.execute(
-                "SELECT note FROM peer_checkpoints WHERE lab = ? ORDER BY size DESC LIMIT ?", (lab, KEPT)
-            ).fetchall()
-        )
+    async def of_peer(self, lab: str, origin: str) -> list[bytes]:
+        """The peer's own checkpoints that we keep, at most 64, newest last; `origin` is its present log."""
+        sql = "SELECT note FROM peer_checkpoints WHERE lab = ? ORDER BY origin = ? DESC, size DESC LIMIT ?"
+        rows = await self._desk.store.query(lambda db: db.execute(sql, (lab, origin, KEPT)).fetchall())
         return [note for (note,) in reversed(rows)]
 
     def _keep(self, db: sqlite_utils.Database, lab: str, seen: Checkpoint, note: bytes) -> bool:

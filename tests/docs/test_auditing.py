@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from psi_client.audit.claims import ONE_LOG
+from psi_client.audit.claims import ONE_LOG, SUCCESSION
 from psi_client.audit.meanings import CANNOT, MEANINGS
-from psi_client.audit.two_logs import TWO_COPIES, TWO_LOGS
+from psi_client.audit.two_logs import ONE_LAB, TWO_COPIES, TWO_LOGS
 from psi_client.cli.main import app as psi_app
 from psi_core.log.witness_policy import WitnessPolicy
 from psi_service.cli.main import app as psi_node_app
 
 TEXT = (Path(__file__).parents[2] / "docs" / "auditing.md").read_text(encoding="utf-8")
-CLAIMS = {*ONE_LOG, *TWO_LOGS, *TWO_COPIES}
+CLAIMS = {*ONE_LOG, *SUCCESSION, *TWO_LOGS, *ONE_LAB, *TWO_COPIES}
 PROGRAMS = {"psi": get_command(psi_app), "psi-node": get_command(psi_node_app)}
 TYPED = re.findall(r"^    \$ (psi[^ ]* .*?)(?: {3,}.*)?$", TEXT, flags=re.MULTILINE)
 

@@ -4,100 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from psi_client.audit import Auditor, Report, State
+from psi_client.audit import State
 from psi_client.node_client import NodeClient
 from psi_core.errors import NodeRefusing, PeerUnreachable, VerificationError
-from psi_core.identity.card import Card
 from psi_core.wire.peers_pb2 import OwnLogReply
 from psi_service.backup.making import make_backup
-from psi_service.backup.restoring import planned, restore
-from psi_service.backup.secret import KEY_FILE, BackupSecret
 from psi_service.clock import system_clock
 from psi_service.log.export import export_log
-from psi_service.log.mirror import Mirror
-from psi_service.node.app import Node
 from psi_service.node.reach import node_without_ports
-from psi_service.recovery.writing import Recovered
-from psi_service.store.reading import reading
+from tests.lost_logs import (
+    EMAIL,
+    SECRET,
+    audited,
+    behind,
+    broken,
+    content,
+    import_actors,
+    keep,
+    ledger,
+    lose,
+    match,
+    recover,
+    set_back,
+)
 from tests.two_nodes import LABS, Place, introduce, places
-
-EMAIL = {"match_key": "email", "max_size": 50_000, "evaluations_per_period": 100_000}
-SECRET = BackupSecret(KEY_FILE, b"k" * 32)
-
-
-async def import_actors(place: Place, *names: str) -> None:
-    file = place.data_dir / "list.csv"
-    file.write_text("actor,kind,value\n" + "".join(f"acct-{name},email,{name}@x.org\n" for name in names))
-    await place.ask(lambda client: client.import_file(file))
-
-
-async def match(place: Place, peer: str, **wishes: Any) -> dict[str, Any]:
-    standings = await place.ask(lambda client: list(client.follow(client.match(peer, **wishes))))
-    return dict(standings[-1]["session"])
-
-
-async def keep(keeper: Node, other: Place) -> None:
-    """Let a node keep what is new of the other's log, as its background rounds do."""
-    lab = other.settings.lab
-    peers = keeper._peers  # the rounds are on a timer of seconds
-    async with peers.delivery.client(lab) as client:
-        await Mirror(keeper._ground.store, system_clock).refresh(peers.directory.get(lab), client)
-
-
-async def recover(place: Place, *exports: Path, without: Sequence[str] = ()) -> Recovered:
-    async with node_without_ports(place.settings, system_clock) as node:
-        return await node.recovering.recover(exports, without)
-
-
-def set_back(place: Place, to: Path) -> None:
-    """The whole folder as it was, head file and all: only the peer knows better."""
-    shutil.rmtree(place.data_dir)
-    shutil.copytree(to, place.data_dir)
-
-
-def lose(place: Place, to: Path) -> None:
-    """A backup comes back on a new disk."""
-    shutil.rmtree(place.data_dir)
-    with planned(place.data_dir, to, SECRET) as plan:
-        assert not restore(plan, system_clock).kept_log
-
-
-async def audited(*kept: Place) -> Report:
-    """The audit of both logs, exported now."""
-    folders, keys = [], []
-    for place in kept:
-        folder = (
-            place.data_dir.parent
-            / f"export-{place.settings.lab}-{len(list(place.data_dir.parent.iterdir()))}"
-        )
-        async with node_without_ports(place.settings, system_clock) as node:
-            await export_log(node.services.store, node.services.log, folder)
-        card = Card.read((place.data_dir / "card").read_bytes())
-        keys += [card.log_verifier, card.document_verifier, card.cosigner_verifier]
-        folders.append(folder)
-    return Auditor(keys).verify(folders)
-
-
-def broken(report: Report) -> dict[str, str]:
-    return {claim.name: claim.words for claim in report.claims if claim.state is State.BROKEN}
-
-
-def ledger(place: Place) -> list[Any]:
-    with reading(place.data_dir) as db:
-        return [
-            sorted(map(tuple, db.conn.execute(sql).fetchall()))
-            for sql in (
-                "SELECT session_id, state, counter, record FROM sessions",
-                "SELECT session_id, lane, receiver, evaluations FROM debits",
-                "SELECT initiator, responder, highest, previous FROM counters",
-            )
-        ]
 
 
 @pytest.mark.parametrize("loss", ["folder set back", "backup restored"])
@@ -187,37 +122,6 @@ def another_checkpoint(reply: OwnLogReply) -> OwnLogReply:
     lines = reply.checkpoint.split(b"\n")
     lines[1] = b"%d" % (int(lines[1]) + 1)
     return OwnLogReply(checkpoint=b"\n".join(lines), leaves=reply.leaves, next=reply.next)
-
-
-async def behind(tmp_path: Path) -> tuple[Place, Place]:
-    """lab-a was set back by a session, and lab-b keeps all of its log; neither runs."""
-    a, b = await places(tmp_path)
-    async with b.running() as node_b:
-        async with a.running():
-            await introduce(a, b, [EMAIL])
-            await import_actors(a, "ada", "bob")
-            await import_actors(b, "bob", "cyd")
-        shutil.copytree(a.data_dir, tmp_path / "backup")
-        async with a.running():
-            assert (await match(a, LABS[1]))["state"] == "complete"
-            await keep(node_b, a)
-    shutil.copytree(a.data_dir, tmp_path / "lost")
-    set_back(a, tmp_path / "backup")
-    return a, b
-
-
-def content(place: Place) -> list[Any]:
-    with reading(place.data_dir) as db:
-        tables = (
-            "log_entries",
-            "log_nodes",
-            "sessions",
-            "debits",
-            "counters",
-            "epoch_keys",
-            "own_checkpoints",
-        )
-        return [db.conn.execute(f"SELECT * FROM {name} ORDER BY 1, 2").fetchall() for name in tables]
 
 
 @pytest.mark.parametrize("lie", [another_leaf, another_checkpoint])

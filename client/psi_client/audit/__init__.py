@@ -7,6 +7,7 @@ bundles.py      bundles of engine oprf against the records; answers.py states th
 replay/         the sessions of a log, replayed as the node kept its books
 claims.py       table of small functions about one log: facts -> proven, broken or not provable
 two_logs.py     the same about two logs
+generations.py  several logs of one lab, one after the other; succession.py has the claims about that
 auditor.py      folders and verifiers -> report.py
 spot_check.py   challenges about committed sets, and the check of what a lab answers; sealed_set.py reads the entries
 """

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 
 from psi_client.audit.bundles import IN_EXPORT, check_bundles
-from psi_client.audit.claims import ONE_LOG
+from psi_client.audit.claims import claims_of
 from psi_client.audit.facts import LogFacts
 from psi_client.audit.finding import Finding
 from psi_client.audit.folder import LogFolder
+from psi_client.audit.generations import read_in_order
 from psi_client.audit.reading import read_log
 from psi_client.audit.report import Claim, Report, SeenLog
-from psi_client.audit.two_logs import TWO_COPIES, TWO_LOGS
+from psi_client.audit.two_logs import ONE_LAB, TWO_COPIES, TWO_LOGS
 from psi_core.errors import InvalidConfiguration
 from psi_core.log.key import Verifier
 from psi_core.log.witness_policy import WitnessPolicy
@@ -58,16 +60,20 @@ class Auditor:
                     f"{folder} is not a folder: name one that `psi-node log export` wrote"
                 )
         good: set[bytes] = set()
-        logs = [
-            read_log(LogFolder(folder), self._verifiers, since=self._since, policy=self._policy, good=good)
-            for folder in folders
-        ]
+        logs = read_in_order([LogFolder(folder) for folder in folders], partial(self._read, good))
         logs = self._with_bundles(logs, folders)
-        claims = [_claim(name, (log.log,), look(log)) for log in logs for name, look in ONE_LOG.items()]
+        claims = [
+            _claim(name, (log.log,), look(log)) for log in logs for name, look in claims_of(log).items()
+        ]
         for one, two in combinations(logs, 2):
-            table = TWO_COPIES if one.log == two.log else TWO_LOGS
+            table = TWO_COPIES if one.log == two.log else ONE_LAB if one.lab == two.lab else TWO_LOGS
             claims += [_claim(name, (one.log, two.log), look(one, two)) for name, look in table.items()]
         return Report(claims=tuple(claims), heads=tuple(_seen(log) for log in logs))
+
+    def _read(self, good: set[bytes], folder: LogFolder, before: LogFacts | None) -> LogFacts:
+        return read_log(
+            folder, self._verifiers, since=self._since, policy=self._policy, good=good, before=before
+        )
 
     def _with_bundles(self, logs: Sequence[LogFacts], folders: Sequence[Path]) -> list[LogFacts]:
         """A record stands in both labs' logs: each lane is checked once."""

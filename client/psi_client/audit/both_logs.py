@@ -32,11 +32,13 @@ def sessions_in_both(one: LogFacts, two: LogFacts) -> Finding:
     open_: list[Place] = []
     compared = 0
     for holder, signer in ((one, two), (two, one)):
-        reach = max((copy.size for copy in _seen_of(holder, by=signer)), default=0)
+        reach = max(
+            (copy.size for log in (signer, *signer.kin) for copy in _seen_of(holder, by=log)), default=0
+        )
         for held in holder.holdings.of_others:
             if held.signer == signer.lab:
                 compared += 1
-                if held.hash not in signer.holdings.texts:
+                if not signer.holds(held.hash):
                     place = Place(log=holder.log, position=held.position)
                     (certain if held.position < reach else open_).append(place)
     if certain:
@@ -55,9 +57,13 @@ def no_fork(one: LogFacts, two: LogFacts) -> Finding:
     if unproven := grounds(one, two):
         return unproven
     compared = 0
+    lost: list[Place] = []
     for log, viewer in ((one, two), (two, one)):
         for copy in _seen_of(log, by=viewer):
             place = Place(log=viewer.log, position=viewer.copies.seen[copy][0])
+            if log.read < copy.size <= _declared(log):
+                lost.append(place)
+                continue
             if copy.size > log.read:
                 words = (
                     f"{viewer.lab} holds a signed checkpoint of {entries(copy.size)} of {log.log}, which has"
@@ -70,6 +76,9 @@ def no_fork(one: LogFacts, two: LogFacts) -> Finding:
                 words = f"{viewer.lab} holds a signed checkpoint of {entries(copy.size)} of another {log.log}: a fork"
                 return Finding(State.BROKEN, words, (place,))
             compared += 1
+    if lost:
+        words = f"{len(lost):,} checkpoints are of entries that their lab lost, as its next log says itself"
+        return Finding(State.NOT_PROVABLE, words, first_places(lost))
     if not compared:
         return Finding(State.NOT_PROVABLE, "neither log holds a checkpoint of the other")
     return Finding(State.PROVEN, f"{counted(compared, 'checkpoint')} that one lab holds of the other's log")
@@ -106,6 +115,12 @@ def copies_agree(one: LogFacts, two: LogFacts) -> Finding:
     first = _first_difference(one, two, size)
     words = f"a fork: two logs of this name, both signed, that differ from entry {first} on"
     return Finding(State.BROKEN, words, (Place(log=one.log, position=first),))
+
+
+def _declared(log: LogFacts) -> int:
+    """How many entries the next log of the same lab says that this one had; 0 without one."""
+    after = (each.succession.continues for each in log.kin)
+    return max((each.known for each in after if each and each.origin == log.log), default=0)
 
 
 def _seen_of(log: LogFacts, *, by: LogFacts) -> Iterator[Copy]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from psi_client.audit import answers, history, one_log, sessions_of_log
+from psi_client.audit import answers, history, one_log, sessions_of_log, succession
 from psi_client.audit.facts import LogFacts
 from psi_client.audit.finding import Finding
 
@@ -31,3 +31,11 @@ ONE_LOG: Mapping[str, Callable[[LogFacts], Finding]] = {
     "records follow from their offers": sessions_of_log.records_follow,
     "result sizes consistent": sessions_of_log.results_consistent,
 }
+
+SUCCESSION: Mapping[str, Callable[[LogFacts], Finding]] = {"succession of logs": succession.succession}
+"""For a log that says something of the lab's log before or after it."""
+
+
+def claims_of(log: LogFacts) -> Mapping[str, Callable[[LogFacts], Finding]]:
+    """The claims that are looked at for this log."""
+    return {**ONE_LOG, **SUCCESSION} if log.succession.present else ONE_LOG

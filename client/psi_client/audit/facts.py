@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from psi_client.audit.bundles import BundleResults
 from psi_core.engines.oprf.bundle import CommittedLane
 from psi_core.log.checkpoint import Checkpoint
+from psi_core.log.key import Verifier
+from psi_core.log.succession import Continuation
 
 MAX_SHOWN = 16
 
@@ -173,6 +176,32 @@ class Holdings:
     of_others: list[Held] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Succession:
+    """What a log says of the log before it (its first entry) and after it (its last).
+
+    `head` is the old log's last checkpoint, signed by the old key; `own_key` the key that the first entry gives this
+    log. `successor` is named in entry `closed_at`.
+    """
+
+    continues: Continuation | None = None
+    head: Checkpoint | None = None
+    own_key: str = ""
+    old_key_known: bool = False
+    successor: Verifier | None = None
+    closed_at: int = -1
+    faults: Faults = field(default_factory=Faults)
+
+    @property
+    def present(self) -> bool:
+        """Whether the log says anything of a neighbour."""
+        return self.continues is not None or self.successor is not None or self.faults.count > 0
+
+
+def _no_books() -> None:
+    return None
+
+
 def _no_root(_size: int) -> bytes:
     return b""
 
@@ -182,7 +211,8 @@ class LogFacts:
     """One log: its origin (or folder), its head, `read` entries whose tree has `root`, and every fault.
 
     `withheld` entries are shown by their hash alone. `root_at` returns the root of the first `size` entries, at
-    most `read`. `bundles` are what came of those that the auditor was given.
+    most `read`. `bundles` are what came of those that the auditor was given. `preceded`: the log that this one
+    continues was read before it; `books` carries the replay on. `kin` are the lab's logs before and after it.
     """
 
     log: str
@@ -203,6 +233,14 @@ class LogFacts:
     saved: tuple[Saved, ...] = ()
     bundles: BundleResults = field(default_factory=dict)
     root_at: Callable[[int], bytes] = _no_root
+    succession: Succession = field(default_factory=Succession)
+    preceded: bool = False
+    books: Callable[[], Any] = _no_books
+    kin: tuple[LogFacts, ...] = ()
+
+    def holds(self, text: bytes) -> bool:
+        """Whether this log, or another one of its lab in the same succession, holds the text of this hash."""
+        return any(text in log.holdings.texts for log in (self, *self.kin))
 
     @property
     def lab(self) -> str:

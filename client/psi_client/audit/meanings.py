@@ -39,6 +39,10 @@ MEANINGS: Mapping[str, str] = {
     "outcome.",
     "result sizes consistent": "No lab says that it learned more than the smaller list could give; where both "
     "learned, they say the same.",
+    "succession of logs": "The lab changed the key of its log. The old log ends with the entry that says so, or the "
+    "new one says how much of the old is lost, and each new log begins with the signed end of the one before.",
+    "one log continues the other": "The later log of this lab takes up the earlier one exactly where that ended: "
+    "nothing was logged in between, and the earlier one did not go on.",
     "same record in both logs": "Both labs keep the same account of each session, word for word.",
     "session in both logs": "Whatever one lab signed and the other holds is in its own log too: neither hides a "
     "session.",

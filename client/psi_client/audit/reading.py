@@ -17,6 +17,7 @@ from psi_client.audit.holding import HoldingReader
 from psi_client.audit.records import RecordReader
 from psi_client.audit.replay.books import Books
 from psi_client.audit.signatures import SignatureChecks
+from psi_client.audit.succession import SuccessionReader
 from psi_client.audit.texts import TextReader
 from psi_client.audit.tree_check import TreeCheck
 from psi_client.audit.witnesses import read_witnessed
@@ -35,10 +36,12 @@ def read_log(
     since: Sequence[bytes] = (),
     policy: WitnessPolicy | None = None,
     good: set[bytes] | None = None,
+    before: LogFacts | None = None,
 ) -> LogFacts:
     """Read the export in `folder` up to the size of its checkpoint, or to where it breaks off.
 
-    `since` holds checkpoint notes that the auditor saved, of any logs; `good` what SignatureChecks share.
+    `since` holds checkpoint notes that the auditor saved, of any logs; `good` what SignatureChecks share;
+    `before` is the log that this one continues.
     """
     head = read_head(folder, verifiers)
     if head.checkpoint is None:
@@ -46,7 +49,8 @@ def read_log(
     walk = _Walk(folder, head.checkpoint.size)
     check = TreeCheck(folder)
     malformed = Faults()
-    contents = _Contents(head.checkpoint.origin.partition("/psi-log")[0], verifiers, good)
+    lab = head.checkpoint.origin.partition("/psi-log")[0]
+    contents = _Contents(lab, verifiers, good, before.books() if before is not None else None)
     for entries in walk:
         for position, data in enumerate(entries, start=check.size):
             try:
@@ -70,6 +74,9 @@ def read_log(
         witnessed=read_witnessed(folder, head.checkpoint.origin, verifiers, policy),
         saved=read_saved(since, head.checkpoint.origin, verifiers),
         root_at=check.root_at,
+        succession=contents.succession.finish(check.size),
+        preceded=before is not None,
+        books=contents.books.carried,
         **contents.found(),
     )
 
@@ -77,11 +84,14 @@ def read_log(
 class _Contents:
     """The readers that look into well-formed entries."""
 
-    def __init__(self, own_lab: str, verifiers: Sequence[Verifier], good: set[bytes] | None) -> None:
+    def __init__(
+        self, own_lab: str, verifiers: Sequence[Verifier], good: set[bytes] | None, books: Books | None
+    ) -> None:
         self.checks = SignatureChecks(good)
         self.records = RecordReader()
         self.texts = TextReader(verifiers, self.checks, self.records.found.faults)
-        self.books = Books(own_lab)
+        self.books = books or Books(own_lab)
+        self.succession = SuccessionReader(verifiers)
         self.copies = CopyReader(verifiers, self.checks)
         self.holdings = HoldingReader(own_lab)
 
@@ -103,6 +113,7 @@ class _Contents:
         main = texts[0] if texts else None
         self.copies.take(entry, main, position)
         self.books.take(entry, main, position)
+        self.succession.take(entry, position)
 
 
 class _Walk:

@@ -128,6 +128,9 @@ def replayed(facts: LogFacts, topic: str, words: str) -> Finding:
     """Broken by a fault of the topic; proven only when entries and every signature in them are."""
     if facts.head.checkpoint is None:
         return no_checkpoint()
+    if facts.succession.continues is not None and not facts.preceded:
+        words = f"it continues {facts.succession.continues.origin}, which was not given"
+        return Finding(State.NOT_PROVABLE, words)
     faults = facts.replayed.faults.get(topic)
     if faults and faults.count:
         return all_broken(facts, faults)

@@ -6,7 +6,7 @@ import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from psi_client.audit import both_logs
+from psi_client.audit import both_logs, succession
 from psi_client.audit.facts import LogFacts, SeenRecord
 from psi_client.audit.finding import Finding, counted, first_places
 from psi_client.audit.report import Place, State
@@ -36,6 +36,10 @@ TWO_LOGS: Mapping[str, Callable[[LogFacts, LogFacts], Finding]] = {
     "no fork between the labs": both_logs.no_fork,
     "log reached the peer": both_logs.reached_peer,
 }
+ONE_LAB: Mapping[str, Callable[[LogFacts, LogFacts], Finding]] = {
+    "one log continues the other": succession.continues,
+}
+"""For two logs of one lab."""
 TWO_COPIES: Mapping[str, Callable[[LogFacts, LogFacts], Finding]] = {
     "one log for all viewers": both_logs.copies_agree,
 }
@@ -49,6 +53,14 @@ def _of_pair(log: LogFacts, other: LogFacts) -> RecordsOfPair:
         for session, seen in log.records.by_session.items()
         if {seen.initiator, seen.responder} == labs
     }
+
+
+def _of_kin(log: LogFacts, other: LogFacts) -> RecordsOfPair:
+    """The records of the two labs in a log and in those before and after it."""
+    found: dict[bytes, SeenRecord] = {}
+    for each in (log, *log.kin):
+        found |= _of_pair(each, other)
+    return found
 
 
 def _differing(one: LogFacts, two: LogFacts, ours: RecordsOfPair, theirs: RecordsOfPair) -> Finding | None:
@@ -72,7 +84,7 @@ def _differing(one: LogFacts, two: LogFacts, ours: RecordsOfPair, theirs: Record
 
 
 def _left_out(one: LogFacts, two: LogFacts, ours: RecordsOfPair, theirs: RecordsOfPair) -> Finding | None:
-    missing = [*_missing(one, ours, theirs), *_missing(two, theirs, ours)]
+    missing = [*_missing(one, ours, _of_kin(two, one)), *_missing(two, theirs, _of_kin(one, two))]
     certain = [each.place for each in missing if each.passed_over]
     if certain:
         words = f"left out of one log, which has later ones: {counted(len(certain), 'record')} that both labs signed"

@@ -42,6 +42,32 @@ def print_recovered(console: Console, done: Mapping[str, Any]) -> None:
         print_line(console, f"  {counted(done['withheld'], 'budget line')} {words}", style="yellow")
 
 
+def print_renewed(console: Console, done: Mapping[str, Any]) -> None:
+    """The next log, what became of the one before, and what the peers have to do now."""
+    if done["finished"]:
+        print_line(
+            console,
+            f"finished what was broken off: the log is {done['origin']}, its key and card are in place",
+        )
+    else:
+        old = f"{done['before']} ended with {counted(done['size'], 'entry', 'entries')}"
+        lost = f", of {done['known']:,} that are known" if done["known"] > done["size"] else ""
+        seen = f", cosigned by {', '.join(done['cosigned'])}" if done["cosigned"] else ""
+        print_line(console, f"the log is {done['origin']}; {old}{lost}{seen}")
+        print_line(console, f"  the old one stays: psi-node log export DIR --past {done['before']}")
+        if done["sessions"] or done["logged"]:
+            texts = counted(done["logged"], "text")
+            print_line(console, f"  {counted(done['sessions'], 'session')} taken back, {texts} logged anew")
+        if done["withheld"]:
+            words = "count as spent until their period ends"
+            print_line(console, f"  {counted(done['withheld'], 'budget line')} {words}", style="yellow")
+    print_line(
+        console,
+        f"Every peer pins the new card (psi-node card --out FILE): {done['fingerprint']}",
+        style="bold",
+    )
+
+
 def print_entries(console: Console, entries: Sequence[Mapping[str, Any]]) -> None:
     """Entries, one a line."""
     rows = [

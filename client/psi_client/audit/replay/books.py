@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from psi_client.audit.facts import Replayed
+import copy
+
+from psi_client.audit.facts import Faults, Replayed
 from psi_client.audit.replay.barrier import Barrier
 from psi_client.audit.replay.case import Cases, Topic
 from psi_client.audit.replay.chain import Chain
@@ -48,6 +50,18 @@ class Books:
         for topic in self._topics.values():
             topic.take(step)
         self._cases.leave(step)
+
+    def carried(self) -> Books:
+        """The books as they stand, with nothing found yet: for the log that continues this one."""
+        after = copy.deepcopy(self)
+        for topic in after._topics.values():
+            topic.faults = Faults()
+        after._terms.carry_on()
+        after._results.counted = after._results.sealed = 0
+        after._keys.shown = after._keys.unchecked = 0
+        after._chunks.lanes.clear()
+        after._recovered = after._cases.left_out = after._chunks.left_out = 0
+        return after
 
     def finish(self) -> Replayed:
         """Return what was found."""

@@ -26,6 +26,8 @@ ELSEWHERE = frozenset({"counter", "previous", "concurrent"})
 """Rules that other topics answer (counters.py, chain.py), or that leave no trace in a log."""
 BUDGETS = frozenset({"evaluations_per_period"})
 PACE = frozenset({"minimum_interval", "late_aborts"})
+ELSEWHERE_LOGGED = -1
+"""Position of an agreement that the log before this one holds."""
 CLOCK_GRAIN = timedelta(seconds=2)
 """A node asks its clock for the decision and again for the entry: the entry may be this much later."""
 
@@ -71,6 +73,14 @@ class Terms:
         elif isinstance(text, Abort) and text.late:
             self._late(step.case)
 
+    def carry_on(self) -> None:
+        """What follows is another log: no entry of it is cited yet, and agreements stand in the one before."""
+        self.budgets, self.pace = Faults(), Faults()
+        self.sessions = 0
+        self.cited = set()
+        for account in self._accounts.values():
+            account.position = ELSEWHERE_LOGGED
+
     def finish(self) -> None:
         """Nothing is left open."""
 
@@ -81,7 +91,8 @@ class Terms:
             words = "under an agreement that no earlier entry holds with both signatures"
             self.faults.add(f"entry {step.position} accepts a session {words}", step.position)
             return
-        self.cited.add(account.position)
+        if account.position != ELSEWHERE_LOGGED:
+            self.cited.add(account.position)
         try:
             questions.check_parameters(offer, accept, known_engines())
             question = questions.of_accept(offer, accept, self._own_lab, known_engines())

@@ -217,3 +217,20 @@ async def test_withheld_budgets_are_released_by_the_peers_records(tmp_path: Any)
     assert facts(a, "debits", "session_id", "receiver", "evaluations") == debits
     await a.stop()
     await b.stop()
+
+
+async def test_of_a_record_that_has_one_signature_here_the_whole_is_logged(tmp_path: Any) -> None:
+    """The own log was recovered up to the first signature; the peer's log has both."""
+    a, b, terms = await prepared(tmp_path)
+    await run(a, b, terms)
+    set_back(a, {name: [] for name in LEDGER})
+    hide = "UPDATE log_entries SET peer = NULL WHERE kind = 'countersigned'"
+    a.store.transaction_now(lambda db: db.execute(hide) and None)
+    found = await CatchingUp(a.sessions._desk).catch_up(b.card, await a._dial(LAB_B))
+    assert (len(found.sessions), found.logged) == (1, 1)
+    newest = a.entries()[-1]
+    assert (newest.kind, newest.body["recovered"]) == (EntryKind.RECORD, True)
+    note = newest.body["note"].encode()
+    Record.open(note, a.card.document_verifier, b.card.document_verifier)
+    await a.stop()
+    await b.stop()
