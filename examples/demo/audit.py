@@ -1,6 +1,7 @@
 """The end of the demo: both logs are exported and audited, then a planted lie is caught.
 
-The auditor holds two exports and the keys from two cards; no indicator, and no trust in either lab.
+The auditor holds two exports, the answers of engine `oprf`, and the keys from two cards; no indicator, and no trust in
+either lab.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def audit_logs(folder: Path, first: DemoNode, second: DemoNode) -> list[str]:
     exports = [_export(folder, node) for node in (first, second)]
     keys = folder / "keys"
     cards = [Card.read((node.folder / "card").read_bytes()) for node in (first, second)]
-    keys.write_text("".join(f"{card.log_key}\n{card.document_key}\n" for card in cards))
+    keys.write_text("".join(f"{key}\n" for card in cards for key in _keys_of(card)))
     truth = _verify(exports, keys)
     if truth.unproven:
         raise DemoError(f"the audit of the demo's own logs failed: {truth.unproven}")
@@ -41,9 +42,15 @@ def audit_logs(folder: Path, first: DemoNode, second: DemoNode) -> list[str]:
     ]
 
 
+def _keys_of(card: Card) -> tuple[str, str, str]:
+    """Of its log, of its signed texts, and of its cosignatures on the other lab's log."""
+    return card.log_key, card.document_key, card.cosigner_key
+
+
 def _export(folder: Path, node: DemoNode) -> Path:
     place = folder / node.folder.name
     node.psi_node("log", "export", place)
+    node.psi_node("bundles", "export", place / "bundles")
     return place
 
 
