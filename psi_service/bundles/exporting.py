@@ -49,16 +49,17 @@ class KeptBundle(BaseModel):
 
 
 def kept(data_dir: Path, *, peer: str | None = None, sessions: Sequence[str] = ()) -> list[KeptBundle]:
-    """The bundles that the node holds, in the order of their sessions.
+    """The bundles that the node holds, in the order of their sessions. Those whose files are gone are left out.
 
     Raises NotFound for a session of `sessions` without one, StoreError.
     """
     with reading(data_dir) as db:
-        found = _held(db, peer)
+        found = [each for each in _held(db, peer) if (data_dir / FOLDER / each.file).is_file()]
     for each in sessions:
         if all(bundle.session_id != each for bundle in found):
             raise NotFound(
-                f"no bundle is kept of session {each}: it ran without engine oprf, or the agreement's days are over"
+                f"no bundle is kept of session {each}: it ran without engine oprf, or the agreement's days are over; "
+                "the other lab may have its own"
             )
     return [bundle for bundle in found if not sessions or bundle.session_id in sessions]
 

@@ -198,6 +198,20 @@ async def test_bundles_go_when_their_days_are_over(tmp_path) -> None:
     await stop(a, b)
 
 
+async def test_a_file_that_is_gone_is_not_listed_and_a_damaged_one_is_not_handed_over(tmp_path) -> None:
+    a, b, terms = await prepared(tmp_path)
+    await session(a, b, terms)
+    (file,) = files(a)
+    whole = file.read_bytes()
+    file.write_bytes(whole[:100] + b"\0" + whole[101:])
+    with pytest.raises(StoreError):
+        exporting.export(a.directory, a.keys.data_key, exporting.kept(a.directory), tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
+    file.unlink()
+    assert exporting.kept(a.directory) == []
+    await stop(a, b)
+
+
 async def test_a_start_removes_files_that_no_row_names(tmp_path) -> None:
     a, b, terms = await prepared(tmp_path)
     await session(a, b, terms)
