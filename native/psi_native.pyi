@@ -161,6 +161,15 @@ class OprfRecalled:
 def oprf_order(items: bytes) -> bytes:
     """The order (places as u32, little-endian) that makes distinct items ascend; ValueError where one comes twice."""
 
+def labels_seal(keys: bytes, prefix: bytes, tags: bytes, each: int, labels: bytes, size: int) -> bytes:
+    """Seal labels of `size` bytes, each under its key (32 bytes), bound to `prefix` and its tag (`each` bytes).
+
+    Random nonce (12 bytes), AES-256-GCM ciphertext, authentication tag (16): `size` + 28 bytes each, in the order given.
+    """
+
+def labels_open(keys: bytes, prefix: bytes, tags: bytes, each: int, sealed: bytes, size: int) -> bytes:
+    """Open sealed labels: for each a byte, 1 where it opens, and the label (`size` zeros where it does not)."""
+
 @final
 class VoleReceiver:
     """The receiver of one VOLE-PSI run: frames in, frames out. ValueError, always the same, ends it for good."""
@@ -174,10 +183,17 @@ class VoleReceiver:
     def prepare(self) -> None:
         """Encode the own set, if that is not done yet."""
 
+    def await_labels(self, prefix: bytes, size: int) -> None:
+        """Await labels of `size` bytes (1 to 1,024) behind the tags, bound to `prefix`; before the first frame."""
+
     @property
     def opened(self) -> bool: ...
     @property
     def done(self) -> bool: ...
+    def labelled(self) -> list[bytes]:
+        """Where labels travel: positions of common items whose label opened (u32 little-endian each), these labels side
+        by side, and positions of those whose label did not; once, when `done`."""
+
     def result(self) -> bytes:
         """Positions of the common items, ascending (u32 little-endian each); once, when `done`."""
 
@@ -187,6 +203,9 @@ class VoleSender:
 
     def __new__(cls, context: bytes, items: _ReadOnly, peer_size: int, semi_honest: bool) -> VoleSender:
         """`context`: 32 bytes that no other run has. `items`: packed, 32 bytes each; the first 16 are used."""
+
+    def give_labels(self, prefix: bytes, labels: bytes, size: int) -> None:
+        """Send labels of `size` bytes behind the tags, bound to `prefix`, one for each item; before `start`."""
 
     def start(self) -> list[bytes]:
         """Return the first frames; once."""

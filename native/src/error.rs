@@ -20,6 +20,8 @@ pub enum Fault {
     Writable,
     /// A place names a row that is not there.
     Place,
+    /// The operating system gave no random bytes.
+    NoRandomness,
 }
 
 impl std::fmt::Display for Fault {
@@ -33,6 +35,7 @@ impl std::fmt::Display for Fault {
                 write!(f, "{lefts} {left} and {rights} {right}: as many of one as of the other are due")
             }
             Self::Ends { row } => write!(f, "the ends of packed rows are wrong at row {row}"),
+            Self::NoRandomness => write!(f, "the operating system gave no random bytes"),
             Self::TooMany { got } => write!(f, "{got} elements are more than one call takes"),
             Self::Writable => f.write_str("a buffer must be read-only and in one piece"),
             Self::Place => f.write_str("a place is past the last row"),

@@ -6,6 +6,7 @@ mod buffer;
 mod canonical;
 mod error;
 mod fingerprint;
+pub mod labels;
 pub mod oprf;
 mod packed;
 mod set;
@@ -41,6 +42,8 @@ fn same_count(left: &'static str, lefts: usize, right: &'static str, rights: usi
 mod psi_native {
     use super::*;
 
+    #[pymodule_export]
+    use super::labels::glue::{labels_open, labels_seal};
     #[pymodule_export]
     use super::oprf::cache_glue::{OprfKnown, OprfRecalled, oprf_order};
     #[pymodule_export]

@@ -4,7 +4,7 @@ use pyo3::buffer::PyBuffer;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use super::machines::{Receiver, Sender, Terms, Variant};
+use super::machines::{LabelTerms, Receiver, Sender, Terms, Variant};
 use super::okvs::Shape;
 use super::{Abort, require};
 use crate::buffer::bytes;
@@ -80,6 +80,29 @@ impl VoleReceiver {
         self.0.done()
     }
 
+    /// Await labels of `size` bytes behind the tags, bound to `prefix`; before the first frame.
+    fn await_labels(&mut self, prefix: &[u8], size: usize) -> PyResult<()> {
+        self.0.await_labels(LabelTerms::new(prefix, size)?);
+        Ok(())
+    }
+
+    /// Where labels travel: positions of the common items whose label opened (u32 little-endian each), these labels
+    /// side by side, and positions of those whose label did not; once.
+    fn labelled<'py>(&mut self, py: Python<'py>) -> PyResult<[Bound<'py, PyBytes>; 3]> {
+        let (mut opened, mut labels, mut dropped) = (Vec::new(), Vec::new(), Vec::new());
+        for each in self.0.labelled()? {
+            let position = each.position.to_le_bytes();
+            match each.label {
+                Some(label) => {
+                    opened.extend(position);
+                    labels.extend(label);
+                }
+                None => dropped.extend(position),
+            }
+        }
+        Ok([opened, labels, dropped].map(|each| PyBytes::new(py, &each)))
+    }
+
     /// Positions of the common items, ascending, u32 little-endian each; once.
     fn result<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         Ok(numbers(py, self.0.result()?))
@@ -106,6 +129,11 @@ impl VoleSender {
             Sender::new(terms, items)
         });
         Ok(Self(made?))
+    }
+
+    /// Send labels of `size` bytes behind the tags, bound to `prefix`, one for each item; before `start`.
+    fn give_labels(&mut self, prefix: &[u8], labels: &[u8], size: usize) -> PyResult<()> {
+        Ok(self.0.give_labels(LabelTerms::new(prefix, size)?, labels.to_vec())?)
     }
 
     /// The first frames; once.

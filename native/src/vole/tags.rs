@@ -6,15 +6,27 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::{Abort, require};
+use crate::labels::Key;
 
 const LABEL: &[u8; 16] = b"psi-vole-tag/v1 ";
+const KEY_LABEL: &[u8; 16] = b"psi-vole-label/1";
 /// Bits of a tag of the malicious variant, all of which are sent.
 pub const WHOLE_BITS: usize = 128;
 
-/// The first 128 bits of SHA-256(label, o, item): one block of the hash.
+/// SHA-256(label, o, item): one block of the hash.
+fn hashed(label: &[u8; 16], o: u128, item: u128) -> [u8; 32] {
+    let hash = Sha256::new_with_prefix(label).chain_update(o.to_le_bytes()).chain_update(item.to_le_bytes());
+    hash.finalize().into()
+}
+
+/// The key of an item's label. A second hash of o: of the first one, the tag, the first half is sent.
+pub fn label_key(o: u128, item: u128) -> Key {
+    Key::new(hashed(KEY_LABEL, o, item))
+}
+
+/// The first 128 bits of SHA-256(label, o, item).
 pub fn tag(o: u128, item: u128) -> u128 {
-    let hash = Sha256::new_with_prefix(LABEL).chain_update(o.to_le_bytes()).chain_update(item.to_le_bytes());
-    let bytes: [u8; 32] = hash.finalize().into();
+    let bytes = hashed(LABEL, o, item);
     bytes[..16].iter().fold(0, |value, byte| (value << 8) | u128::from(*byte))
 }
 
@@ -127,14 +139,14 @@ impl Coding {
     }
 }
 
-/// Positions, ascending, of the own tags that stand in `theirs`. `own` is sorted; so is `theirs`.
-pub fn join(own: &[(u128, u32)], theirs: &[u128]) -> Vec<u32> {
+/// Own tags that stand in `theirs`: their positions, ascending, and their places there. Both lists are sorted.
+pub fn join(own: &[(u128, u32)], theirs: &[u128]) -> Vec<(u32, usize)> {
     let mut found = Vec::new();
-    let mut theirs = theirs.iter().peekable();
+    let mut theirs = theirs.iter().enumerate().peekable();
     for (tag, position) in own {
-        while theirs.next_if(|their| their.cmp(&tag) == Ordering::Less).is_some() {}
-        if theirs.peek() == Some(&tag) {
-            found.push(*position);
+        while theirs.next_if(|(_, their)| their.cmp(&tag) == Ordering::Less).is_some() {}
+        if let Some((place, _)) = theirs.peek().filter(|(_, their)| *their == tag) {
+            found.push((*position, *place));
         }
     }
     found.par_sort_unstable();
@@ -203,10 +215,19 @@ mod tests {
     }
 
     #[test]
+    fn a_label_key_is_no_part_of_a_tag() {
+        let (key, other) = (label_key(1, 2), label_key(2, 1));
+        let sent = hashed(LABEL, 1, 2);
+        assert!(
+            key[..] != sent[..] && key[..] != other[..] && key[..16] != sent[..16] && key[16..] != sent[16..]
+        );
+    }
+
+    #[test]
     fn joining_is_set_intersection() {
         let own = [(1, 9), (3, 4), (3, 5), (7, 0)];
-        assert_eq!(join(&own, &[0, 3, 6, 7, 8]), [0, 4, 5]);
-        assert_eq!(join(&own, &[]), [0; 0]);
-        assert_eq!(join(&[], &[1]), [0; 0]);
+        assert_eq!(join(&own, &[0, 3, 6, 7, 8]), [(0, 3), (4, 1), (5, 1)]);
+        assert_eq!(join(&own, &[]), []);
+        assert_eq!(join(&[], &[1]), []);
     }
 }

@@ -3,13 +3,14 @@
 use rayon::prelude::*;
 use subtle::ConstantTimeEq;
 
+use super::labels::{LabelTerms, Labelled, Reader, Wanted};
 use super::terms::{COIN_BYTES, SEED_BYTES, Terms};
 use crate::vole::cot::CotReceiver;
 use crate::vole::fixed_key::FixedKey;
 use crate::vole::frames::{Inbox, cut};
 use crate::vole::okvs::{Binned, decode, encode};
 use crate::vole::silent::VoleReceiver;
-use crate::vole::tags::{join, shortened, tag};
+use crate::vole::tags::{join, label_key, shortened, tag};
 use crate::vole::{Abort, base_ot, draw, require};
 
 /// What the machine waits for, and what it holds meanwhile.
@@ -19,14 +20,22 @@ enum Waiting {
     Corrections { cot: CotReceiver },
     Answers { vole: VoleReceiver },
     Opening { coin: [u8; COIN_BYTES], c: Vec<u128> },
-    Tags { own: Vec<(u128, u32)> },
-    Nothing { positions: Vec<u32> },
+    Tags { own: Vec<(u128, u32)>, outputs: Vec<u128> },
+    Labels { reader: Reader },
+    Nothing { found: Found },
     Broken,
+}
+
+/// The result.
+enum Found {
+    Positions(Vec<u32>),
+    Labels(Vec<Labelled>),
 }
 
 /// One run of the receiver.
 pub struct Receiver {
     terms: Terms,
+    labels: Option<LabelTerms>,
     seed: [u8; SEED_BYTES],
     items: Vec<u128>,
     binned: Binned,
@@ -46,7 +55,12 @@ impl Receiver {
         let binned = Binned::new(&terms.shape, &row_key, &items)?;
         let inbox = Inbox::new(terms.choices_bytes());
         let (store, commitment, waiting) = (None, [0; 32], Waiting::Choices);
-        Ok(Self { terms, seed, items, binned, hb_key, store, commitment, waiting, inbox })
+        Ok(Self { terms, labels: None, seed, items, binned, hb_key, store, commitment, waiting, inbox })
+    }
+
+    /// Await labels behind the tags, one for each of them. Before the first frame.
+    pub fn await_labels(&mut self, terms: LabelTerms) {
+        self.labels = Some(terms);
     }
 
     /// Encode P, if that is not done yet: the driver calls this while the sender computes.
@@ -67,7 +81,16 @@ impl Receiver {
     /// Take one frame; returns the frames that answer it.
     pub fn receive(&mut self, frame: &[u8]) -> Result<Vec<Vec<u8>>, Abort> {
         // An error leaves the machine broken.
-        let waiting = std::mem::replace(&mut self.waiting, Waiting::Broken);
+        let waiting = match std::mem::replace(&mut self.waiting, Waiting::Broken) {
+            Waiting::Labels { reader } => {
+                self.waiting = match reader.take(frame)? {
+                    Ok(found) => Waiting::Nothing { found: Found::Labels(found) },
+                    Err(reader) => Waiting::Labels { reader },
+                };
+                return Ok(Vec::new());
+            }
+            waiting => waiting,
+        };
         let Some(message) = self.inbox.take(frame)? else {
             self.waiting = waiting;
             return Ok(Vec::new());
@@ -79,18 +102,34 @@ impl Receiver {
 
     /// Whether every frame before the barrier has arrived.
     pub fn opened(&self) -> bool {
-        matches!(self.waiting, Waiting::Tags { .. } | Waiting::Nothing { .. })
+        matches!(self.waiting, Waiting::Tags { .. } | Waiting::Labels { .. } | Waiting::Nothing { .. })
     }
 
-    /// Whether the tags have arrived.
+    /// Whether the tags have arrived, and the labels where they travel.
     pub fn done(&self) -> bool {
         matches!(self.waiting, Waiting::Nothing { .. })
     }
 
-    /// Positions of the common items, ascending; once.
+    /// Positions of the common items, ascending, without those whose label did not open; once.
     pub fn result(&mut self) -> Result<Vec<u32>, Abort> {
+        let opened = |each: Labelled| each.label.map(|_| each.position);
+        match self.found()? {
+            Found::Positions(positions) => Ok(positions),
+            Found::Labels(found) => Ok(found.into_iter().filter_map(opened).collect()),
+        }
+    }
+
+    /// The common items, ascending, each with its label, where labels travel; once.
+    pub fn labelled(&mut self) -> Result<Vec<Labelled>, Abort> {
+        match self.found()? {
+            Found::Positions(_) => Err(Abort),
+            Found::Labels(found) => Ok(found),
+        }
+    }
+
+    fn found(&mut self) -> Result<Found, Abort> {
         match std::mem::replace(&mut self.waiting, Waiting::Broken) {
-            Waiting::Nothing { positions } => Ok(positions),
+            Waiting::Nothing { found } => Ok(found),
             _ => Err(Abort),
         }
     }
@@ -115,12 +154,25 @@ impl Receiver {
                 require(bool::from(self.terms.commitment(&ws).ct_eq(&self.commitment)))?;
                 Ok(self.await_tags(&c, u128::from_le_bytes(ws) ^ u128::from_le_bytes(coin)))
             }
-            Waiting::Tags { own } => {
+            Waiting::Tags { own, outputs } => {
                 let theirs = self.terms.coding().decode(message)?;
-                Ok((Waiting::Nothing { positions: join(&own, &theirs) }, 0, Vec::new()))
+                Ok((self.matched(join(&own, &theirs), &theirs, &outputs), 0, Vec::new()))
             }
-            Waiting::Nothing { .. } | Waiting::Broken => Err(Abort),
+            Waiting::Labels { .. } | Waiting::Nothing { .. } | Waiting::Broken => Err(Abort),
         }
+    }
+
+    /// The matches are known; where labels travel, theirs are awaited.
+    fn matched(&self, matches: Vec<(u32, usize)>, theirs: &[u128], outputs: &[u128]) -> Waiting {
+        let Some(terms) = &self.labels else {
+            let positions = matches.into_iter().map(|(position, _)| position).collect();
+            return Waiting::Nothing { found: Found::Positions(positions) };
+        };
+        let wanted = matches.into_iter().map(|(position, place)| {
+            let key = label_key(outputs[position as usize], self.items[position as usize]);
+            Wanted { position, place, tag: theirs[place], key }
+        });
+        Waiting::Labels { reader: Reader::new(terms.clone(), theirs.len(), wanted.collect()) }
     }
 
     fn offer(&mut self, message: &[u8]) -> Result<(Waiting, usize, Vec<u8>), Abort> {
@@ -155,7 +207,7 @@ impl Receiver {
         Ok((waiting, length, reply))
     }
 
-    /// Own tags, sorted, each with its item's position.
+    /// Own tags, sorted, each with its item's position; and o of each position, where labels travel.
     fn await_tags(&self, c: &[u128], w: u128) -> (Waiting, usize, Vec<u8>) {
         let coding = self.terms.coding();
         let decoded = decode(&self.terms.shape, c, &self.binned);
@@ -167,7 +219,14 @@ impl Receiver {
             })
             .collect();
         own.par_sort_unstable();
-        (Waiting::Tags { own }, coding.bytes(), Vec::new())
+        let mut outputs = Vec::new();
+        if self.labels.is_some() {
+            outputs = vec![0; self.items.len()];
+            for (value, position) in decoded.iter().zip(self.binned.positions()) {
+                outputs[*position as usize] = value ^ w;
+            }
+        }
+        (Waiting::Tags { own, outputs }, coding.bytes(), Vec::new())
     }
 }
 

@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 use zeroize::Zeroizing;
 
+use super::labels::{Given, LabelTerms};
 use super::terms::{COIN_BYTES, SEED_BYTES, Terms};
 use crate::vole::base_ot::{Chooser, OFFERS_BYTES};
 use crate::vole::cot::{ANSWER_BYTES, CotSender};
@@ -10,7 +11,7 @@ use crate::vole::frames::{Inbox, cut};
 use crate::vole::gf128::mul;
 use crate::vole::okvs::{Binned, decode};
 use crate::vole::silent::VoleSender;
-use crate::vole::tags::{shortened, tag};
+use crate::vole::tags::{label_key, shortened, tag};
 use crate::vole::{Abort, draw, require};
 
 /// What the machine waits for, and what it holds meanwhile.
@@ -29,6 +30,7 @@ enum Waiting {
 pub struct Sender {
     terms: Terms,
     items: Vec<u128>,
+    labels: Option<Given>,
     delta: Zeroizing<u128>,
     coin: [u8; COIN_BYTES],
     seed: [u8; SEED_BYTES],
@@ -43,7 +45,14 @@ impl Sender {
         let delta = Zeroizing::new(draw::element()?);
         let coin = if terms.tosses() { draw::bytes()? } else { [0; COIN_BYTES] };
         let inbox = Inbox::new(terms.offers_bytes());
-        Ok(Self { terms, items, delta, coin, seed: [0; SEED_BYTES], waiting: Waiting::Start, inbox })
+        let (labels, seed, waiting) = (None, [0; SEED_BYTES], Waiting::Start);
+        Ok(Self { terms, items, labels, delta, coin, seed, waiting, inbox })
+    }
+
+    /// Send labels behind the tags: one for each item, in the items' order. Before `start`.
+    pub fn give_labels(&mut self, terms: LabelTerms, labels: Vec<u8>) -> Result<(), Abort> {
+        self.labels = Some(Given::new(terms, labels, self.items.len())?);
+        Ok(())
     }
 
     /// The first frames; once.
@@ -79,13 +88,31 @@ impl Sender {
         matches!(self.waiting, Waiting::Barrier { .. } | Waiting::Nothing)
     }
 
-    /// The tags' frames, after the barrier; once.
+    /// The tags' frames and those of labels, after the barrier; once.
     pub fn complete(&mut self) -> Result<Vec<Vec<u8>>, Abort> {
         let waiting = std::mem::replace(&mut self.waiting, Waiting::Broken);
         let Waiting::Barrier { k, w } = waiting else { return Err(Abort) };
-        let code = self.terms.coding().encode(&self.tags(&k, w)?)?;
+        let coding = self.terms.coding();
+        let (outputs, binned) = self.outputs(&k, w)?;
+        let item = |at: usize| self.items[binned.positions()[at] as usize];
+        let tag_at = |at: usize| shortened(tag(outputs[at], item(at)), coding.bits());
+        // Ascending: the order says nothing of the items'.
+        let mut tags: Vec<u128> = (0..outputs.len()).into_par_iter().map(tag_at).collect();
+        let Some(labels) = &self.labels else {
+            tags.par_sort_unstable();
+            self.waiting = Waiting::Nothing;
+            return Ok(cut(&coding.encode(&tags)?));
+        };
+        let mut order: Vec<u32> = (0..tags.len() as u32).collect();
+        order.par_sort_unstable_by_key(|at| tags[*at as usize]);
+        tags.par_sort_unstable();
+        let mut frames = cut(&coding.encode(&tags)?);
+        frames.extend(labels.frames(tags.len(), |place| {
+            let at = order[place] as usize;
+            (label_key(outputs[at], item(at)), tags[place], binned.positions()[at] as usize)
+        })?);
         self.waiting = Waiting::Nothing;
-        Ok(cut(&code))
+        Ok(frames)
     }
 
     /// One message in: the next state, the length of the message it waits for, and the answer.
@@ -128,25 +155,16 @@ impl Sender {
         Ok((Waiting::Barrier { k: b, w }, 0, reply))
     }
 
-    /// Tags of all items, ascending: the order says nothing of the items'.
-    fn tags(&self, k: &[u128], w: u128) -> Result<Vec<u128>, Abort> {
+    /// o(y) of all items, in the order of the bins.
+    fn outputs(&self, k: &[u128], w: u128) -> Result<(Vec<u128>, Binned), Abort> {
         let [row_key, hb_key] = self.terms.keys(&self.seed);
         let binned = Binned::new(&self.terms.shape, &row_key, &self.items)?;
         let ordered: Vec<u128> =
             binned.positions().iter().map(|position| self.items[*position as usize]).collect();
         let mut values = vec![0; ordered.len()];
         hb_key.hash_all(&ordered, &mut values);
-        let bits = self.terms.coding().bits();
-        let decoded = decode(&self.terms.shape, k, &binned);
-        let mut tags: Vec<u128> = decoded
-            .par_iter()
-            .zip(&values)
-            .zip(&ordered)
-            .map(|((decoded, value), item)| {
-                shortened(tag(decoded ^ mul(*self.delta, *value) ^ w, *item), bits)
-            })
-            .collect();
-        tags.par_sort_unstable();
-        Ok(tags)
+        let mut outputs = decode(&self.terms.shape, k, &binned);
+        outputs.par_iter_mut().zip(&values).for_each(|(o, value)| *o ^= mul(*self.delta, *value) ^ w);
+        Ok((outputs, binned))
     }
 }
