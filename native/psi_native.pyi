@@ -164,7 +164,7 @@ def oprf_order(items: bytes) -> bytes:
 def labels_seal(keys: bytes, prefix: bytes, tags: bytes, each: int, labels: bytes, size: int) -> bytes:
     """Seal labels of `size` bytes, each under its key (32 bytes), bound to `prefix` and its tag (`each` bytes).
 
-    Random nonce (12 bytes), AES-256-GCM ciphertext, authentication tag (16): `size` + 28 bytes each, in the order given.
+    Random nonce (12 bytes), AES-256-GCM ciphertext, authentication tag (16): `size` + 28 bytes each, in their order.
     """
 
 def labels_open(keys: bytes, prefix: bytes, tags: bytes, each: int, sealed: bytes, size: int) -> bytes:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from psi_core.errors import InvalidText, NotFound
 from psi_core.identity.instant import moment
+from psi_core.kinds.labels import FIELDS
 from psi_core.kinds.match_key import MatchKey, stored_kinds
 from psi_core.kinds.registry import KINDS
 from psi_core.log.signed_text import Count, Hex16, Hex32, Instant, LabName, ShortText, SignedText
@@ -65,6 +66,23 @@ class EngineTerms(BaseModel):
     variant: Name
 
 
+class LabelGrant(BaseModel):
+    """What `lab` says of those of its indicators that match: named fields, to the other lab where that one learns."""
+
+    model_config = _STRICT
+
+    lab: LabName
+    fields: Annotated[tuple[ShortText, ...], Field(min_length=1, max_length=len(FIELDS))]
+
+    @model_validator(mode="after")
+    def _checked(self) -> Self:
+        if not set(self.fields) <= set(FIELDS):
+            raise InvalidText(f"labels: fields are {', '.join(FIELDS)}")
+        if self.fields != tuple(name for name in FIELDS if name in self.fields):
+            raise InvalidText(f"labels: name each field once, in the order {', '.join(FIELDS)}")
+        return self
+
+
 class Agreement(SignedText):
     """What two labs allow each other. In force only with both labs' signatures on this one text.
 
@@ -80,6 +98,7 @@ class Agreement(SignedText):
     learns: Annotated[tuple[LabName, ...], Field(min_length=1, max_length=2)]
     reveal: Annotated[tuple[Literal["items", "count"], ...], Field(min_length=1, max_length=2)]
     engines: Annotated[tuple[EngineTerms, ...], Field(min_length=1, max_length=8)]
+    labels: Annotated[tuple[LabelGrant, ...], Field(min_length=1, max_length=2)] | None = None
     valid_from: Instant
     valid_until: Instant
     period_start: Instant
@@ -114,9 +133,27 @@ class Agreement(SignedText):
             and EngineTerms(engine="openmined", variant="semi-honest") not in self.engines
         ):
             raise InvalidText("reveal: count needs engine openmined, semi-honest, among the engines")
+        self._check_labels()
         if not moment(self.period_start) <= moment(self.valid_from) < moment(self.valid_until):
             raise InvalidText("dates: period_start, valid_from and valid_until have to follow each other")
         return self
+
+    def _check_labels(self) -> None:
+        """A grant makes sense where the other lab learns items, and an engine can seal labels."""
+        given = self.labels or ()
+        if not _ascending(tuple(grant.lab for grant in given)):
+            raise InvalidText("labels: name each lab that gives labels once, in alphabetical order")
+        for grant in given:
+            if grant.lab not in self.labs or self.other(grant.lab) not in self.learns:
+                raise InvalidText(f"labels: {grant.lab} gives labels to a lab that does not learn")
+        if given and (
+            "items" not in self.reveal or {terms.engine for terms in self.engines} <= {"openmined"}
+        ):
+            raise InvalidText("labels: they need reveal items, and oprf or vole among the engines")
+
+    def granted(self, lab: str) -> tuple[str, ...]:
+        """The fields that `lab` gives to the other one of its indicators that match; none where nothing is granted."""
+        return next((grant.fields for grant in self.labels or () if grant.lab == lab), ())
 
     @property
     def short_id(self) -> str:

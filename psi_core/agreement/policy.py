@@ -43,6 +43,7 @@ RULES: tuple[Rule, ...] = (
     Rule("match_key", terms_rules.match_key, cheap=True),
     Rule("direction", terms_rules.direction, cheap=True),
     Rule("reveal", terms_rules.reveal, cheap=True),
+    Rule("labels", terms_rules.labels, cheap=True),
     Rule("engine", terms_rules.engine, cheap=True),
     Rule("variant", terms_rules.variant, cheap=True),
     Rule("padding_bucket", terms_rules.offered_padding, cheap=True),

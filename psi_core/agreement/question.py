@@ -42,6 +42,8 @@ class Question:
     reveal: str
     period: int
     lanes: tuple[LaneQuestion, ...]
+    labels: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Labs whose labels go along, each with the fields."""
 
     @property
     def peer(self) -> str:

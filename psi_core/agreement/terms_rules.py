@@ -73,6 +73,28 @@ def reveal(question: Question, agreement: Agreement, usage: Usage, now: datetime
         )
 
 
+def labels(question: Question, agreement: Agreement, usage: Usage, now: datetime) -> None:
+    """Only granted fields go along, and only to a lab that learns items in this session."""
+    learning = receivers(question.direction, question.initiator, question.responder)
+    for lab, fields in question.labels:
+        granted = agreement.granted(lab) if lab in agreement.labs else ()
+        beyond = [name for name in fields if name not in granted]
+        if beyond:
+            raise refused(
+                agreement,
+                "labels",
+                f"labels: {listed([shown(name) for name in beyond])} of {lab} asked, which it does not grant",
+                f"Granted are {listed(granted)}." if granted else "It grants no labels.",
+            )
+        if question.reveal != "items" or agreement.other(lab) not in learning:
+            raise refused(
+                agreement,
+                "labels",
+                f"labels: those of {lab} asked, and {agreement.other(lab)} learns no items in this session",
+                "Ask for labels only where their receiver learns items.",
+            )
+
+
 def engine(question: Question, agreement: Agreement, usage: Usage, now: datetime) -> None:
     """Every lane's engine is agreed."""
     agreed = sorted({terms.engine for terms in agreement.engines})

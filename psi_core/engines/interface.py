@@ -49,6 +49,21 @@ class Worker(Protocol):
 
 
 @dataclass(frozen=True)
+class LaneLabels:
+    """The labels of one run. All that one side gives in a lane have one size.
+
+    sent: bytes of each of our labels; 0: none are due from us. received: of each of the peer's; 0: none come.
+    own: where ours go along, one for each item, packed, in the items' order.
+    bound_to: what they are sealed for: agreement and match key.
+    """
+
+    sent: int
+    received: int
+    own: bytes = field(repr=False)
+    bound_to: bytes
+
+
+@dataclass(frozen=True)
 class LaneContext:
     """One lane of one run, as Offer and Accept fix it.
 
@@ -62,6 +77,7 @@ class LaneContext:
     peer_size: int
     parameters: Mapping[str, int]
     reveal: Reveal
+    labels: LaneLabels | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -70,10 +86,14 @@ class Outcome:
 
     positions: ascending indexes into `LaneContext.items` (an array, where there may be many); None with reveal
         `count`.
+    labels: of matches, by position, where the peer's go along.
+    unopened: matches by their tag whose label did not open. They are no matches, unless returned values prove them.
     """
 
     positions: Sequence[int] | None = field(repr=False)
     count: int
+    labels: Mapping[int, bytes] = field(default_factory=dict, repr=False)
+    unopened: int = 0
 
 
 class Receiver(Protocol):
@@ -167,6 +187,11 @@ class Engine(Protocol):
     @property
     def one_run_for_both(self) -> bool:
         """Whether direction `both` is one run with the initiator as receiver, and a sender that learns too."""
+        ...
+
+    @property
+    def seals_labels(self) -> bool:
+        """Whether labels can go along: whether a match gives both sides a key that is never sent."""
         ...
 
     def key_parameters(self, key: KeyEvidence | None) -> dict[str, int]:

@@ -9,6 +9,7 @@ from psi_core.engines.interface import Engine
 from psi_core.engines.oprf.delta_lane import delta_parameters
 from psi_core.engines.oprf.lane import sender_side
 from psi_core.errors import EngineFault, ProtocolFault
+from psi_core.kinds.labels import label_size
 from psi_core.session.opening import Accept, GenerationTerms, KeyEvidence, Lane, Offer, Reveal
 
 CHANGES = ("new", "added", "removed")
@@ -63,7 +64,7 @@ def check_parameters(offer: Offer, accept: Accept, engines: Mapping[str, Engine]
     for asked, answered in zip(offer.lanes, accept.lanes, strict=True):
         try:
             due = parameters(asked, answered.padded_size, offer.reveal, engines, answered.key or asked.key)
-            due |= changes(asked, answered)
+            due |= changes(asked, answered) | label_parameters(offer, asked, engines)
         except EngineFault as fault:
             raise ProtocolFault(f"lane {asked.match_key}: {fault}") from fault
         if due != dict(answered.parameters):
@@ -106,6 +107,14 @@ def parameters(
     return engine.parameters(responder_size, asked.padded_size, reveal) | engine.key_parameters(key)
 
 
+def label_parameters(offer: Offer, lane: Lane, engines: Mapping[str, Engine]) -> dict[str, int]:
+    """Bytes of each label that a side gives in this lane, as the Accept states them; {} where none go along."""
+    if not engines[lane.engine].seals_labels:
+        return {}
+    sizes = {f"labels_{side}": label_size(offer.labels_of(side)) for side in ("initiator", "responder")}
+    return {name: size for name, size in sizes.items() if size}
+
+
 def _question(offer: Offer, own_lab: str, lanes: tuple[LaneQuestion, ...]) -> Question:
     return Question(
         initiator=offer.initiator,
@@ -118,4 +127,12 @@ def _question(offer: Offer, own_lab: str, lanes: tuple[LaneQuestion, ...]) -> Qu
         reveal=offer.reveal,
         period=offer.period,
         lanes=lanes,
+        labels=tuple(
+            (lab, fields)
+            for lab, fields in (
+                (offer.initiator, offer.labels_of("initiator")),
+                (offer.responder, offer.labels_of("responder")),
+            )
+            if fields
+        ),
     )

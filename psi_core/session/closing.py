@@ -16,6 +16,7 @@ from psi_core.session.opening import (
     Offer,
     Parameters,
     Reveal,
+    SessionLabels,
     Slug,
     context,
 )
@@ -112,6 +113,7 @@ class Record(SignedText):
     previous: Hex32
     direction: Direction
     reveal: Reveal
+    labels: SessionLabels | None = None
     lanes: tuple[RecordLane, ...] = Field(min_length=1, max_length=16)
     transcripts: Hashes
     outcome: Outcome
@@ -196,6 +198,7 @@ def record(
         previous=offer.previous,
         direction=offer.direction,
         reveal=offer.reveal,
+        labels=offer.labels,
         lanes=lanes,
         transcripts=transcripts,
         outcome="ok" if agree else "fault",

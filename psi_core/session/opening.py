@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from psi_core.errors import InvalidText
+from psi_core.kinds.labels import FIELDS
 from psi_core.log.signed_text import Count, Hex16, Hex32, Instant, LabName, ShortText, SignedText
 
 PROTOCOL = "psi/1"
@@ -51,6 +53,24 @@ class GenerationTerms(BaseModel):
     removed: Count | None = None
 
 
+class SessionLabels(BaseModel):
+    """Whose labels go along with matches, and with which fields; None for a side that gives none."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    initiator: tuple[Slug, ...] | None = Field(default=None, min_length=1, max_length=len(FIELDS))
+    responder: tuple[Slug, ...] | None = Field(default=None, min_length=1, max_length=len(FIELDS))
+
+    @model_validator(mode="after")
+    def _checked(self) -> Self:
+        given = [fields for fields in (self.initiator, self.responder) if fields is not None]
+        if not given or any(fields != tuple(name for name in FIELDS if name in fields) for fields in given):
+            raise InvalidText(
+                f"labels: fields of one lab or both, each once, in the order {', '.join(FIELDS)}"
+            )
+        return self
+
+
 class Lane(BaseModel):
     """One engine run for one match key, as one side states it. `key` is the sending side's, if the engine has one.
 
@@ -86,9 +106,14 @@ class _Terms(SignedText):
     profile: Slug
     direction: Direction
     reveal: Reveal
+    labels: SessionLabels | None = None
     lanes: Lanes
     nonce: Hex32
     checkpoint: str = Field(min_length=1, max_length=4096)
+
+    def labels_of(self, side: str) -> tuple[str, ...]:
+        """The fields of the labels that this side (`initiator`, `responder`) gives; none where it gives none."""
+        return (self.labels and getattr(self.labels, side)) or ()
 
 
 class Offer(_Terms):
@@ -161,6 +186,7 @@ _SAME = (
     "profile",
     "direction",
     "reveal",
+    "labels",
 )
 
 

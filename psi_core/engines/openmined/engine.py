@@ -19,6 +19,7 @@ class OpenMined:
     variant: str = "semi-honest"
     security: str = "semi-honest"
     one_run_for_both: bool = False
+    seals_labels: bool = False
 
     def parameters(self, own_size: int, peer_size: int, reveal: Reveal) -> dict[str, int]:
         """Return {"buckets": b, "bucket_size": s} for both padded sizes; raises as `bucket_parameters`."""

@@ -25,6 +25,7 @@ class Oprf:
     variant: str = "verifiable"
     security: str = "verifiable-sender"
     one_run_for_both: bool = True
+    seals_labels: bool = True
 
     def parameters(self, own_size: int, peer_size: int, reveal: Reveal) -> dict[str, int]:
         """Return what both padded sizes imply: {"chunk": items of a chunk}. The key statement adds the rest.
@@ -96,7 +97,5 @@ class Oprf:
 
     def _changes(self, lane: OprfLane) -> dict[str, int]:
         if not isinstance(lane, DeltaLane):
-            return {"label_size": lane.label_size} if lane.label_size else {}
-        if lane.label_size:
-            raise EngineFault("oprf: labels travel in full runs; an incremental lane has none")
+            return {}
         return delta_parameters(lane.generation.name.number, lane.new, lane.added, lane.removed)

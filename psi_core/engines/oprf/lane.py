@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from psi_core import native_core
@@ -65,8 +65,6 @@ class OprfLane(LaneContext):
     returns: direction `both`: the receiver returns values for its matches.
     key: the sender's own key; None at the receiver.
     caches: the machine keeps its outputs (64 bytes an item), from which the epoch's first generation is made.
-    label_size: bytes of the longest label, where the agreement grants labels; 0: none travel.
-    labels: at the sender, one for each item (empty ones too).
     keep_chunk: takes every chunk for the sealed bundle; what it keeps is 64 bytes an item, outside this engine.
     """
 
@@ -74,8 +72,6 @@ class OprfLane(LaneContext):
     statement: KeyStatement
     returns: bool = False
     caches: bool = False
-    label_size: int = 0
-    labels: Sequence[bytes] = field(default=(), repr=False)
     key: EpochKey | None = field(default=None, repr=False)
     keep_chunk: KeepChunk = field(default=lambda number, blinded, answer: None, repr=False)
 
@@ -95,7 +91,19 @@ class OprfLane(LaneContext):
             raise EngineFault(f"oprf: lane {self.match_key} has a ctx of other than {CTX_BYTES} bytes")
         if self.statement.match_key != self.match_key:
             raise EngineFault(f"oprf: lane {self.match_key} has a key for another match key")
-        if self.key is not None and self.label_size and len(self.labels) != len(self.items):
-            raise EngineFault(f"oprf: lane {self.match_key} has {len(self.labels):,} labels for its items")
+        self._check_labels()
         if self.key is not None and self.key.public.hex() != self.statement.public_key:
             raise EngineFault(f"oprf: lane {self.match_key} has another key than its statement commits")
+
+    def _check_labels(self) -> None:
+        """Labels go along with the tags, and with returned values; each side that gives any has one for each item."""
+        labels = self.labels
+        if labels is None:
+            return
+        if len(labels.own) != labels.sent * len(self.items):
+            raise EngineFault(f"oprf: lane {self.match_key} has labels for another number of items")
+        comes, goes = (labels.sent, labels.received) if self.key is None else (labels.received, labels.sent)
+        if comes and not self.returns:
+            raise EngineFault(f"oprf: lane {self.match_key} has labels from a side that returns nothing")
+        if not (comes or goes):
+            raise EngineFault(f"oprf: lane {self.match_key} has labels of no size")

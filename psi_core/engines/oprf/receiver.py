@@ -8,9 +8,16 @@ from collections.abc import Iterator
 
 from psi_core import native_core
 from psi_core.engines.interface import Outcome
+from psi_core.engines.labels import SealedReader
 from psi_core.engines.oprf.chunks import Chunk, ChunkHashes, cut
-from psi_core.engines.oprf.kept_outputs import OUTPUT_BYTES
-from psi_core.engines.oprf.labels import LabelReader, LabelTerms, OpenedLabels
+from psi_core.engines.oprf.labels import (
+    Opened,
+    label_keys,
+    open_matches,
+    output_at,
+    places_of,
+    returned_frames,
+)
 from psi_core.engines.oprf.lane import OprfLane
 from psi_core.engines.oprf.return_frames import RETURN_BYTES, return_frames
 from psi_core.engines.oprf.segment import Facts, Left, segment_of
@@ -39,7 +46,8 @@ class OprfReceiver:
         self._returns: list[bytes] = []
         self._outputs: list[bytes] = []
         self._theirs = TagReader(lane.peer_size, self._bits)
-        self._labels = _label_reader(lane)
+        self._sealed = label_reader(lane)
+        self._found: tuple[list[int], Opened] | None = None
         self._started = False
         self.chunk_hashes = ChunkHashes()
 
@@ -83,7 +91,7 @@ class OprfReceiver:
             raise ProtocolFault(f"oprf: the answer to chunk {chunk.number}: {fault}") from None
         self._lane.keep_chunk(chunk.number, blinded.elements, answer)
         self.chunk_hashes.add(blinded.elements, answer)
-        if self._lane.caches or self._labels is not None:
+        if self._lane.caches or self._lane.labels is not None:
             self._outputs.append(outputs)
         if self._lane.returns:
             self._returns.append(native_core.native.oprf_return_values(outputs, self._lane.ctx))
@@ -91,19 +99,41 @@ class OprfReceiver:
         yield from ()
 
     def _take_completing(self, frame: bytes) -> Iterator[bytes]:
-        if self._labels is None or not self._theirs.complete:
+        if self._sealed is None or not self._theirs.complete:
             self._theirs.take(frame)
         else:
-            self._labels.take(frame)
+            self._sealed.take(frame)
         if self.done and self._lane.returns:
-            values = b"".join(self._returns)
-            matched = (values[at * RETURN_BYTES : (at + 1) * RETURN_BYTES] for at in self._matches())
-            yield from return_frames(b"".join(matched))
+            yield from self._return()
 
-    def _matches(self) -> list[int]:
-        own, theirs = b"".join(self._tags), self._theirs.tags()
-        width = tag_bytes(self._bits)
-        return native_core.positions(native_core.native.oprf_matches(own, theirs, width))
+    def _return(self) -> Iterator[bytes]:
+        """A match whose label did not open is none, so nothing of it is returned."""
+        matches, opened = self._matches()
+        kept = [at for at in matches if at not in opened.closed]
+        labels = self._lane.labels
+        if labels is None or not labels.sent:
+            values = b"".join(self._returns)
+            matched = (values[at * RETURN_BYTES : (at + 1) * RETURN_BYTES] for at in kept)
+            yield from return_frames(b"".join(matched))
+            return
+        outputs = b"".join(self._outputs)
+        own = [labels.own[at * labels.sent : (at + 1) * labels.sent] for at in kept]
+        yield from returned_frames(labels, self._lane.ctx, [output_at(outputs, at) for at in kept], own)
+
+    def _matches(self) -> tuple[list[int], Opened]:
+        if self._found is None:
+            own, theirs, width = b"".join(self._tags), self._theirs.tags(), tag_bytes(self._bits)
+            matches = native_core.positions(native_core.native.oprf_matches(own, theirs, width))
+            self._found = matches, self._open(matches, own, theirs, width)
+        return self._found
+
+    def _open(self, matches: list[int], own: bytes, theirs: bytes, width: int) -> Opened:
+        if self._sealed is None or self._lane.labels is None:
+            return Opened({}, ())
+        outputs, wanted = b"".join(self._outputs), [own[at * width : (at + 1) * width] for at in matches]
+        keys = label_keys(b"".join(output_at(outputs, at) for at in matches), self._lane.ctx, "sent")
+        sealed = self._sealed.at(places_of(wanted, theirs, width))
+        return open_matches(self._lane.labels, keys, wanted, sealed, matches)
 
     @property
     def opened(self) -> bool:
@@ -113,31 +143,15 @@ class OprfReceiver:
     @property
     def done(self) -> bool:
         """Whether every tag has arrived, and every label where labels travel."""
-        return self._theirs.complete and (self._labels is None or self._labels.complete)
+        return self._theirs.complete and (self._sealed is None or self._sealed.complete)
 
     def result(self) -> Outcome:
-        """Return the matching positions and their number; a match whose label does not open is none."""
+        """Return the matching positions, their number and labels; a match whose label does not open is none."""
         if not self.done:
             raise EngineFault("oprf: the result was asked for before every tag arrived")
-        dropped = set(self.labels().dropped)
-        positions = tuple(at for at in self._matches() if at not in dropped)
-        return Outcome(positions, len(positions))
-
-    def labels(self) -> OpenedLabels:
-        """Labels of the matches by position, and the positions whose label did not open (to be reported)."""
-        if not self.done:
-            raise EngineFault("oprf: labels were asked for before every one arrived")
-        if self._labels is None:
-            return OpenedLabels({}, ())
-        own, outputs = b"".join(self._tags), b"".join(self._outputs)
-        width = tag_bytes(self._bits)
-        return self._labels.open(
-            self._theirs.tags(),
-            (
-                (at, outputs[at * OUTPUT_BYTES : (at + 1) * OUTPUT_BYTES], own[at * width : (at + 1) * width])
-                for at in self._matches()
-            ),
-        )
+        matches, opened = self._matches()
+        positions = tuple(at for at in matches if at not in opened.closed)
+        return Outcome(positions, len(positions), opened.labels, len(opened.closed))
 
     def left(self) -> Left:
         """What this run leaves, the epoch's first generation; it counts once the record is signed."""
@@ -150,7 +164,8 @@ class OprfReceiver:
         return Left(facts.name(lane.statement, tags), segment)
 
 
-def _label_reader(lane: OprfLane) -> LabelReader | None:
-    if not lane.label_size:
+def label_reader(lane: OprfLane) -> SealedReader | None:
+    """What reads the sender's labels, one for each of its tags; None where none come."""
+    if lane.labels is None or not lane.labels.received:
         return None
-    return LabelReader(LabelTerms(lane.statement, lane.ctx, lane.label_size), lane.peer_size)
+    return SealedReader(lane.peer_size, lane.labels.received)

@@ -24,9 +24,17 @@ def _padded(count: int) -> int:
 
 def return_frames(values: bytes) -> Iterator[bytes]:
     """Yield the frames for the packed return values of all matches, 16 bytes each."""
-    count = len(values) // RETURN_BYTES
-    padding = secrets.token_bytes((_padded(count) - count) * RETURN_BYTES)
-    message = native_core.native.oprf_sort(values + padding, RETURN_BYTES)
+    padding = padding_of(len(values) // RETURN_BYTES)
+    yield from value_frames(native_core.native.oprf_sort(values + padding, RETURN_BYTES))
+
+
+def padding_of(count: int) -> bytes:
+    """Random values, packed, that fill `count` values up to whole buckets."""
+    return secrets.token_bytes((_padded(count) - count) * RETURN_BYTES)
+
+
+def value_frames(message: bytes) -> Iterator[bytes]:
+    """Yield the frames of packed values, sorted and padded; the last one is never full."""
     yield from (message[at : at + MAX_FRAME_BYTES] for at in range(0, len(message) + 1, MAX_FRAME_BYTES))
 
 
@@ -43,6 +51,11 @@ class ReturnReader:
     def complete(self) -> bool:
         """Whether the last frame has arrived."""
         return self._complete
+
+    @property
+    def count(self) -> int:
+        """How many values have arrived, padding included."""
+        return self._count
 
     def take(self, frame: bytes) -> None:
         """Take the next frame; raises ProtocolFault when it cannot be one, or the message becomes too long."""

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 from psi_core import native_core
 from psi_core.engines.interface import Outcome
+from psi_core.engines.labels import label_frames
 from psi_core.engines.oprf.chunks import Chunk, ChunkHashes, cut
 from psi_core.engines.oprf.key import EpochKey
-from psi_core.engines.oprf.labels import LabelTerms, label_frames, seal_labels
+from psi_core.engines.oprf.labels import sealed_by_tag
 from psi_core.engines.oprf.lane import OprfLane
-from psi_core.engines.oprf.return_frames import RETURN_BYTES, ReturnReader
+from psi_core.engines.oprf.returned import Returned
 from psi_core.engines.oprf.segment import Facts, Left, segment_of
 from psi_core.engines.oprf.tag_frames import encode_frames, tag_bytes
 from psi_core.errors import EngineFault, ProtocolFault
@@ -30,9 +31,8 @@ class OprfSender:
         self._bits = lane.statement.tag_bits
         self._due = cut(lane.peer_size)[::-1]
         self._tags: list[bytes] = []
-        self._returns: list[bytes] = []
         self._outputs: list[bytes] = []
-        self._theirs = ReturnReader(min(len(lane.items), lane.peer_size))
+        self._theirs = Returned(lane)
         self._started = False
         self._evaluated = False
         self._completed = False
@@ -51,10 +51,8 @@ class OprfSender:
             items = self._items[chunk.first : chunk.first + chunk.count]
             outputs = native_core.native.oprf_evaluate(self._secret, bytes(items.buffer))
             self._tags.append(native_core.native.oprf_tags(outputs, self._bits))
-            if self._lane.caches or self._lane.label_size:
+            if self._lane.caches or self._lane.labels is not None or self._lane.returns:
                 self._outputs.append(outputs)
-            if self._lane.returns:
-                self._returns.append(native_core.native.oprf_return_values(outputs, self._lane.ctx))
         self._evaluated = True
         yield from ()
 
@@ -112,10 +110,10 @@ class OprfSender:
     def _send_tags(self) -> Iterator[bytes]:
         lane = self._lane
         yield from encode_frames(self._sorted(), self._bits)
-        if lane.label_size:
-            terms = LabelTerms(lane.statement, lane.ctx, lane.label_size)
-            sealed = seal_labels(terms, b"".join(self._outputs), b"".join(self._tags), lane.labels)
-            yield from label_frames(sealed, lane.label_size)
+        if lane.labels is not None and lane.labels.sent:
+            outputs, tags, width = b"".join(self._outputs), b"".join(self._tags), tag_bytes(self._bits)
+            sealed = sealed_by_tag(lane.labels, lane.ctx, outputs, tags, width, lane.labels.own)
+            yield from label_frames(sealed, lane.labels.sent)
 
     def _sorted(self) -> bytes:
         return native_core.native.oprf_sort(b"".join(self._tags), tag_bytes(self._bits))
@@ -133,9 +131,7 @@ class OprfSender:
         """
         if not self._lane.returns or not self.done:
             raise EngineFault("oprf: a sender's result was asked for before every return value arrived")
-        own, theirs = b"".join(self._returns), self._theirs.values()
-        positions = tuple(native_core.positions(native_core.native.oprf_matches(own, theirs, RETURN_BYTES)))
-        return Outcome(positions, len(positions))
+        return self._theirs.outcome(b"".join(self._outputs))
 
     def left(self) -> Left:
         """What this run leaves, the epoch's first generation; it counts once the record is signed."""

@@ -13,6 +13,7 @@
                                             <--  opening of the commitment
     ============================= barrier =============================
                                             <--  tags of all items, ascending
+                                            <--  labels, sealed, in the tags' order (where the agreement grants any)
 
 docs/vole.md holds the mathematics; the machines are Rust (native/src/vole), without I/O, and need the native core.
 `count` is refused: a receiver compares tags itself, so it always sees which of its items match.

@@ -22,6 +22,7 @@ class Vole:
 
     name: str = "vole"
     one_run_for_both: bool = False
+    seals_labels: bool = True
 
     def __init__(self, *, semi_honest: bool = False) -> None:
         self._semi_honest = semi_honest

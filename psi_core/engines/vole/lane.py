@@ -41,3 +41,8 @@ class VoleLane(LaneContext):
             raise EngineFault(f"vole: lane {self.match_key} has items that are not 32 bytes")
         if len(self.context) != CONTEXT_BYTES:
             raise EngineFault(f"vole: lane {self.match_key} has a context that is not 32 bytes")
+        labels = self.labels
+        if labels is not None:
+            one_way = bool(labels.sent) != bool(labels.received)
+            if not one_way or len(labels.own) != labels.sent * len(self.items):
+                raise EngineFault(f"vole: lane {self.match_key} has labels that do not go one way, one an item")

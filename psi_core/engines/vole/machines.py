@@ -34,6 +34,10 @@ class VoleReceiver:
         self._machine = _run(
             lambda: native_core.native.VoleReceiver(lane.context, items, lane.peer_size, semi_honest)
         )
+        self._labels = lane.labels
+        if lane.labels is not None:
+            labels = lane.labels
+            _run(lambda: self._machine.await_labels(labels.bound_to, labels.received))
         self._started = False
         self._opened = False
         self._done = False
@@ -62,15 +66,17 @@ class VoleReceiver:
 
     @property
     def done(self) -> bool:
-        """Whether the tags have arrived."""
+        """Whether the tags have arrived, and the labels where they travel."""
         return self._done
 
     def result(self) -> Outcome:
-        """Return the matching positions and their number."""
+        """Return the matching positions, their number and labels; a match whose label does not open is none."""
         if not self.done:
-            raise EngineFault("vole: the result was asked for before the tags arrived, or twice")
+            raise EngineFault("vole: the result was asked for before the tags and labels arrived, or twice")
+        self._done = False
+        if self._labels is not None:
+            return _labelled(_run(self._machine.labelled), self._labels.received)
         positions = native_core.numbers(_run(self._machine.result))
-        self._done = self._machine.done
         return Outcome(positions, len(positions))
 
 
@@ -82,6 +88,9 @@ class VoleSender:
         self._machine = _run(
             lambda: native_core.native.VoleSender(lane.context, items, lane.peer_size, semi_honest)
         )
+        if lane.labels is not None:
+            labels = lane.labels
+            _run(lambda: self._machine.give_labels(labels.bound_to, labels.own, labels.sent))
         self._started = False
         self._opened = False
         self._completed = False
@@ -108,7 +117,7 @@ class VoleSender:
         return self._opened
 
     def complete(self) -> Iterator[bytes]:
-        """Yield the tags' frames."""
+        """Yield the tags' frames, and those of labels where they travel."""
         if not self.opened or self._completed:
             raise EngineFault("vole: tags were asked for twice, or before the masked store arrived")
         self._completed = True
@@ -116,3 +125,10 @@ class VoleSender:
 
     def _tags(self) -> Iterator[bytes]:
         yield from _run(self._machine.complete)
+
+
+def _labelled(found: list[bytes], size: int) -> Outcome:
+    opened, labels, dropped = found
+    positions = native_core.positions(opened)
+    said = dict(zip(positions, native_core.cut(labels, size), strict=True))
+    return Outcome(tuple(positions), len(positions), said, len(native_core.positions(dropped)))

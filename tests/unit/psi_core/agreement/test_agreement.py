@@ -159,6 +159,45 @@ def test_fields_from_python_are_held_to_the_same_rules() -> None:
         Agreement(**{**FIELDS, "padding_bucket": 1.5})
 
 
+def test_labels_are_granted_by_lab_and_field() -> None:
+    grants = [{"lab": LAB_A, "fields": ["severity"]}, {"lab": LAB_B, "fields": ["campaign", "first_seen"]}]
+    agreement = read(labels=grants)
+    assert agreement.text() == text_of(labels=grants)
+    assert agreement.granted(LAB_A) == ("severity",)
+    assert agreement.granted(LAB_B) == ("campaign", "first_seen")
+    assert read().granted(LAB_A) == ()
+    assert "labels" not in read().text()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"labels": []}, "labels"),
+        ({"labels": [{"lab": LAB_A, "fields": []}]}, "labels"),
+        ({"labels": [{"lab": LAB_A, "fields": ["value"]}]}, "fields are severity"),
+        ({"labels": [{"lab": LAB_A, "fields": ["campaign", "severity"]}]}, "in the order"),
+        ({"labels": [{"lab": LAB_A, "fields": ["severity", "severity"]}]}, "in the order"),
+        ({"labels": [{"lab": "lab-c.example", "fields": ["severity"]}]}, "does not learn"),
+        ({"labels": [{"lab": LAB_A, "fields": ["severity"]}], "learns": [LAB_A]}, "does not learn"),
+        (
+            {"labels": [{"lab": LAB_B, "fields": ["severity"]}, {"lab": LAB_A, "fields": ["severity"]}]},
+            "alphabetical",
+        ),
+        ({"labels": [{"lab": LAB_A, "fields": ["severity"]}], "reveal": ["count"]}, "reveal items"),
+        (
+            {
+                "labels": [{"lab": LAB_A, "fields": ["severity"]}],
+                "engines": [{"engine": "openmined", "variant": "semi-honest"}],
+            },
+            "oprf or vole",
+        ),
+    ],
+)
+def test_grants_that_make_no_sense_are_refused(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidText, match=words):
+        read(**changes)
+
+
 def test_unknown_match_keys_and_labs_are_not_found() -> None:
     agreement = read()
     with pytest.raises(NotFound, match="no such match key"):

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from psi_core.agreement.agreement import Agreement, EngineTerms, MatchKeyTerms
+from psi_core.agreement.agreement import Agreement, EngineTerms, LabelGrant, MatchKeyTerms
 from psi_core.agreement.policy import (
     RULES,
     LaneQuestion,
@@ -57,6 +57,7 @@ A_ALONE_LEARNS = AGREEMENT.model_copy(update={"learns": (LAB_A,)})
 ITEMS_ALONE = AGREEMENT.model_copy(update={"reveal": ("items",)})
 OTHER_LABS = AGREEMENT.model_copy(update={"labs": ("lab-c.example", "lab-d.example")})
 NO_INTERVAL = AGREEMENT.model_copy(update={"minimum_interval_seconds": 0})
+LABELLED = AGREEMENT.model_copy(update={"labels": (LabelGrant(lab=LAB_B, fields=("severity", "campaign")),)})
 EMAIL = LaneQuestion("email", "openmined", "semi-honest", own_size=2048, peer_size=4096, evaluations=40_000)
 CARD = replace(EMAIL, match_key="card")
 QUESTION = Question(
@@ -143,6 +144,18 @@ ROWS = [
     Row("count with vole", "reveal", {"reveal": "count"}, lane={"engine": "vole", "variant": "malicious"},
         words="openmined"),
     Row("reveal nobody knows", "reveal", {"reveal": "values"}),
+    Row("granted labels", None, {"labels": ((LAB_B, ("severity", "campaign")),)}, agreement=LABELLED),
+    Row("fewer labels", None, {"labels": ((LAB_B, ("campaign",)),), "direction": "initiator"}, agreement=LABELLED),
+    Row("labels granted, none asked", None, agreement=LABELLED),
+    Row("a field that is not granted", "labels", {"labels": ((LAB_B, ("severity", "label")),)}, agreement=LABELLED,
+        words="label of lab-b.example asked.*Granted are severity, campaign"),
+    Row("the other lab's labels", "labels", {"labels": ((LAB_A, ("severity",)),)}, agreement=LABELLED,
+        words="grants no labels"),
+    Row("labels that nobody granted", "labels", {"labels": ((LAB_B, ("severity",)),)}, words="grants no labels"),
+    Row("labels to a lab that does not learn", "labels",
+        {"labels": ((LAB_B, ("severity",)),), "direction": "responder"}, agreement=LABELLED, words="learns no items"),
+    Row("labels with a count", "labels", {"labels": ((LAB_B, ("severity",)),), "reveal": "count"}, agreement=LABELLED,
+        words="learns no items"),
     Row("another agreed engine", None, lane={"engine": "vole", "variant": "malicious"}),
     Row("engine not agreed", "engine", lane={"engine": "oprf", "variant": "verifiable"}, words="openmined, vole"),
     Row("variant not agreed", "variant", lane={"engine": "vole", "variant": "semi-honest"}, words="malicious"),

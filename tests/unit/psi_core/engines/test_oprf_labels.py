@@ -2,36 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from psi_core.engines.interface import MAX_FRAME_BYTES
-from psi_core.engines.oprf import labels as labels_module
-from psi_core.engines.oprf.key import EpochKey
-from psi_core.engines.oprf.labels import LabelReader, LabelTerms, label_frames, seal_labels, sealed_size
+from psi_core import native_core
+from psi_core.engines import labels as wire
+from psi_core.engines.interface import MAX_FRAME_BYTES, LaneLabels, Outcome
+from psi_core.engines.labels import OVERHEAD, SealedReader, bound_to, label_frames, opened, sealed_size
+from psi_core.engines.oprf.labels import label_keys, sealed_by_tag
 from psi_core.engines.oprf.receiver import OprfReceiver
+from psi_core.engines.oprf.return_frames import RETURN_BUCKET, RETURN_BYTES
 from psi_core.engines.oprf.sender import OprfSender
 from psi_core.errors import EngineFault, ProtocolFault
-from tests.oprf_lanes import CTX, Lanes, lanes, open_both, statement_of
+from tests.oprf_lanes import AGREEMENT, CTX, Lanes, lanes, open_both
 
 psi_native = pytest.importorskip("psi_native", reason="built by `make` where a Rust toolchain is found")
 
 SIZE = 24
+BACK = 8
+BOUND = bound_to(AGREEMENT, "email")
 
 
-def machines(own: list[int], peer: list[int], *, returns: bool = False) -> tuple[OprfReceiver, OprfSender]:
+def said(number: int) -> bytes:
+    return (b"severity %d" % number).ljust(SIZE, b"\0")
+
+
+def reply(number: int) -> bytes:
+    return (b"re %d" % number).ljust(BACK, b"\0")
+
+
+def labelled(own: Sequence[int], peer: Sequence[int], *, returns: bool = False, back: bool = False) -> Lanes:
     made = lanes(own, peer, returns=returns)
-    parameters = {**made.receiver.parameters, "label_size": SIZE}
-    texts = [b"severity %d" % number for number in peer]
-    receiver, sender = Lanes(
-        replace(made.receiver, parameters=parameters, label_size=SIZE),
-        replace(made.sender, parameters=parameters, label_size=SIZE, labels=texts),
-    ).machines()
+    size = BACK if back else 0
+    theirs = b"".join(map(reply, own)) if back else b""
+    return Lanes(
+        replace(made.receiver, labels=LaneLabels(size, SIZE, theirs, BOUND)),
+        replace(made.sender, labels=LaneLabels(SIZE, size, b"".join(map(said, peer)), BOUND)),
+    )
+
+
+def machines(own: Sequence[int], peer: Sequence[int], **how: bool) -> tuple[OprfReceiver, OprfSender]:
+    receiver, sender = labelled(own, peer, **how).machines()
     open_both(receiver, sender)
     return receiver, sender
+
+
+def finish(receiver: OprfReceiver, sender: OprfSender) -> tuple[Outcome, Outcome]:
+    for frame in sender.complete():
+        for back in receiver.receive(frame):
+            assert not list(sender.receive(back))
+    return receiver.result(), sender.result()
 
 
 def test_labels_of_matches_open_and_no_other() -> None:
@@ -40,31 +62,63 @@ def test_labels_of_matches_open_and_no_other() -> None:
     list(receiver.receive(tags))
     assert not receiver.done
     list(receiver.receive(sealed))
-    assert receiver.result().positions == (0, 3)
-    assert receiver.labels().labels == {0: b"severity 5", 3: b"severity 7"}
-    assert receiver.labels().dropped == ()
+    outcome = receiver.result()
+    assert outcome.positions == (0, 3)
+    assert outcome.labels == {0: said(5), 3: said(7)}
+    assert outcome.unopened == 0
 
 
-def test_both_directions_with_labels() -> None:
-    receiver, sender = machines([1, 2], [2, 3], returns=True)
-    for frame in sender.complete():
-        for back in receiver.receive(frame):
-            list(sender.receive(back))
-    assert (receiver.result().positions, sender.result().positions) == ((1,), (0,))
-    assert receiver.labels().labels == {1: b"severity 2"}
+def test_both_learn_and_each_gives_labels() -> None:
+    ours, theirs = finish(*machines([1, 2, 4], [4, 2, 3], returns=True, back=True))
+    assert (ours.positions, theirs.positions) == ((1, 2), (0, 1))
+    assert ours.labels == {1: said(2), 2: said(4)}
+    assert theirs.labels == {0: reply(4), 1: reply(2)}
+    assert (ours.unopened, theirs.unopened) == (0, 0)
 
 
-def test_a_forged_label_drops_its_match_and_is_reported() -> None:
-    receiver, sender = machines([1, 2, 3], [1, 2, 3])
+def test_both_learn_and_only_the_sender_gives_labels() -> None:
+    ours, theirs = finish(*machines([1, 2], [2, 3], returns=True))
+    assert (ours.labels, theirs.labels) == ({1: said(2)}, {})
+
+
+def test_both_learn_and_only_the_receiver_gives_labels() -> None:
+    made = labelled([1, 2], [2, 3], returns=True, back=True)
+    receiver, sender = Lanes(
+        replace(made.receiver, labels=LaneLabels(BACK, 0, b"".join(map(reply, [1, 2])), BOUND)),
+        replace(made.sender, labels=LaneLabels(0, BACK, b"", BOUND)),
+    ).machines()
+    open_both(receiver, sender)
+    ours, theirs = finish(receiver, sender)
+    assert (ours.labels, theirs.labels) == ({}, {0: reply(2)})
+
+
+def test_a_forged_label_drops_its_match_is_reported_and_nothing_of_it_is_returned() -> None:
+    receiver, sender = machines([1, 2, 3], [1, 2, 3], returns=True, back=True)
     tags, sealed = sender.complete()
     list(receiver.receive(tags))
     forged = bytearray(sealed)
     forged[-1] ^= 1  # the label of the highest tag
-    list(receiver.receive(bytes(forged)))
-    assert receiver.result().count == 2
-    dropped = receiver.labels().dropped
-    assert len(dropped) == 1
-    assert set(receiver.labels().labels) | set(dropped) == {0, 1, 2}
+    for back in receiver.receive(bytes(forged)):
+        list(sender.receive(back))
+    ours, theirs = receiver.result(), sender.result()
+    assert (ours.count, ours.unopened, len(ours.labels)) == (2, 1, 2)
+    assert {position + 1 for position in ours.positions or ()} == {
+        int(label[9:10]) for label in ours.labels.values()
+    }
+    # The one who forged it learns nothing of that match either, so both still count alike.
+    assert theirs.positions == ours.positions
+
+
+def test_a_forged_returned_label_is_reported_and_its_match_stays() -> None:
+    receiver, sender = machines([1, 2], [1, 2], returns=True, back=True)
+    frames = [back for frame in sender.complete() for back in receiver.receive(frame)]
+    values, sealed = frames
+    assert len(values) == RETURN_BUCKET * RETURN_BYTES
+    assert len(sealed) == RETURN_BUCKET * (BACK + OVERHEAD)
+    for frame in (values, bytes(byte ^ 1 for byte in sealed)):
+        list(sender.receive(frame))
+    outcome = sender.result()
+    assert (outcome.positions, outcome.labels, outcome.unopened) == ((0, 1), {}, 2)
 
 
 def test_labels_may_not_change_places() -> None:
@@ -73,92 +127,79 @@ def test_labels_may_not_change_places() -> None:
     list(receiver.receive(tags))
     half = len(sealed) // 2
     list(receiver.receive(sealed[half:] + sealed[:half]))
-    assert receiver.result().count == 0
-    assert receiver.labels().dropped == (0, 1)
+    outcome = receiver.result()
+    assert (outcome.positions, outcome.labels, outcome.unopened) == ((), {}, 2)
 
 
 def test_holding_all_tags_and_sealed_labels_opens_none() -> None:
-    receiver, sender = machines([100], [1, 2, 3])
+    receiver, sender = machines([1, 2, 3], [4, 5, 6])
     tags, sealed = sender.complete()
     list(receiver.receive(tags))
     list(receiver.receive(sealed))
-    assert receiver.labels().labels == {}
-    assert receiver.labels().dropped == ()
-    packed, width, size = receiver._theirs.tags(), 10, sealed_size(SIZE)
-    outputs = b"".join(receiver._outputs)
-    terms = LabelTerms(receiver._lane.statement, CTX, SIZE)
-    tried = [tag.ljust(32, b"\0") for tag in (packed[at : at + width] for at in range(0, 30, width))]
-    tried += terms.keys(outputs) + terms.keys(packed.ljust(64, b"\0"))
-    for place in range(3):
-        each, tag = sealed[place * size : (place + 1) * size], packed[place * width : (place + 1) * width]
-        for key in tried:
-            with pytest.raises(InvalidTag):
-                AESGCM(key).decrypt(each[:12], each[12:], terms.bound_to(tag))
+    outcome = receiver.result()
+    assert (outcome.positions, outcome.labels, outcome.unopened) == ((), {}, 0)
+    # Whatever the receiver holds, its outputs and all tags, makes no key of another's label.
+    width = -(-receiver._bits // 8)
+    theirs = native_core.cut(receiver._theirs.tags(), width)
+    outputs = [*receiver._outputs, *(tag.ljust(64, b"\0") for tag in theirs)]
+    keys = native_core.cut(label_keys(b"".join(outputs), CTX, "sent"))
+    for place, tag in enumerate(theirs):
+        row = sealed[place * sealed_size(SIZE) : (place + 1) * sealed_size(SIZE)]
+        for key in keys:
+            assert opened(key, BOUND, tag, width, row, SIZE) == [None]
 
 
-def test_labels_are_bound_to_session_agreement_match_key_and_tag() -> None:
-    statement = statement_of(EpochKey.fresh())
-    terms, output, tag = LabelTerms(statement, CTX, SIZE), bytes(range(64)), b"\1" * 10
-    sealed = seal_labels(terms, output, tag, [b"high"])
-    for other in (
-        terms,
-        replace(terms, ctx=bytes(32)),
-        replace(terms, statement=statement.model_copy(update={"agreement": "00" * 32})),
-        replace(terms, statement=statement.model_copy(update={"match_key": "iban"})),
+def test_labels_are_bound_to_session_way_agreement_match_key_and_tag() -> None:
+    output, tag = bytes(range(64)), b"\1" * 10
+    given = LaneLabels(4, 0, b"high", BOUND)
+    sealed = sealed_by_tag(given, CTX, output, tag, 10, given.own)
+    key = label_keys(output, CTX, "sent")
+    assert opened(key, BOUND, tag, 10, sealed, 4) == [b"high"]
+    for other_key, bound, other_tag in (
+        (label_keys(output, bytes(32), "sent"), BOUND, tag),
+        (label_keys(output, CTX, "returned"), BOUND, tag),
+        (key, bound_to(bytes(32), "email"), tag),
+        (key, bound_to(AGREEMENT, "iban"), tag),
+        (key, BOUND, b"\2" * 10),
     ):
-        reader = LabelReader(other, 1)
-        reader.take(sealed)
-        opened = reader.open(tag, [(0, output, tag)])
-        assert opened.labels == ({0: b"high"} if other is terms else {})
-        assert opened.dropped == (() if other is terms else (0,))
+        assert opened(other_key, bound, other_tag, 10, sealed, 4) == [None]
 
 
 def test_every_sealed_label_has_one_size_and_its_own_nonce() -> None:
-    terms = LabelTerms(statement_of(EpochKey.fresh()), CTX, SIZE)
-    texts = [b"", b"x", b"y" * SIZE]
-    sealed = seal_labels(terms, bytes(64 * 3), b"\1" * 10 + b"\2" * 10 + b"\3" * 10, texts)
-    size = sealed_size(SIZE)
-    assert len(sealed) == 3 * size
-    assert len({sealed[at : at + 12] for at in range(0, 3 * size, size)}) == 3
-    with pytest.raises(EngineFault, match="longer"):
-        seal_labels(terms, bytes(64), b"\1" * 10, [b"z" * (SIZE + 1)])
-
-
-def test_a_padded_label_that_no_sealer_writes_does_not_open() -> None:
-    terms, output, tag = LabelTerms(statement_of(EpochKey.fresh()), CTX, SIZE), bytes(64), b"\1" * 10
-    (key,) = terms.keys(output)
-    for padded in (b"\0\1a".ljust(SIZE + 2, b"\1"), (SIZE + 1).to_bytes(2, "big") + bytes(SIZE)):
-        sealed = bytes(12) + AESGCM(key).encrypt(bytes(12), padded, terms.bound_to(tag))
-        reader = LabelReader(terms, 1)
-        reader.take(sealed)
-        assert reader.open(tag, [(7, output, tag)]).dropped == (7,)
+    given = LaneLabels(SIZE, 0, said(1) + said(2) + bytes(SIZE), BOUND)
+    sealed = sealed_by_tag(
+        given, CTX, bytes(64 * 3), b"".join(bytes([at]) * 10 for at in (1, 2, 3)), 10, given.own
+    )
+    each = native_core.cut(sealed, sealed_size(SIZE))
+    assert [len(one) for one in each] == [SIZE + OVERHEAD] * 3
+    assert len({one[:12] for one in each}) == 3
 
 
 def test_frames_of_labels(monkeypatch: pytest.MonkeyPatch) -> None:
-    terms, size = LabelTerms(statement_of(EpochKey.fresh()), CTX, SIZE), sealed_size(SIZE)
-    assert all(MAX_FRAME_BYTES // sealed_size(each) >= 900 for each in (1, 1024))
-    for bad in (0, 1025):
-        with pytest.raises(EngineFault, match="1 to 1024"):
-            sealed_size(bad)
-    monkeypatch.setattr(labels_module, "MAX_FRAME_BYTES", 3 * size + 1)
-    frames = list(label_frames(bytes(7 * size), SIZE))
-    assert [len(frame) for frame in frames] == [3 * size, 3 * size, size]
-    reader = LabelReader(terms, 7)
+    each = sealed_size(SIZE)
+    for impossible in (0, 1025):
+        with pytest.raises(EngineFault):
+            sealed_size(impossible)
+    monkeypatch.setattr(wire, "MAX_FRAME_BYTES", 3 * each + 1)
+    frames = list(label_frames(bytes(7 * each), SIZE))
+    assert [len(frame) for frame in frames] == [3 * each, 3 * each, each]
+    reader = SealedReader(7, SIZE)
     for frame in frames:
-        for wrong in (frame[:-1], frame + b"\0", b""):
-            with pytest.raises(ProtocolFault, match="due"):
-                reader.take(wrong)
+        assert not reader.complete
+        with pytest.raises(ProtocolFault):
+            reader.take(frame + b"x")
         reader.take(frame)
     assert reader.complete
-    with pytest.raises(ProtocolFault, match="due"):
-        reader.take(b"")
+    with pytest.raises(ProtocolFault):
+        reader.take(bytes(each))
+    assert each < MAX_FRAME_BYTES
 
 
-def test_a_sender_has_a_label_for_each_item() -> None:
-    made = lanes([1], [1, 2])
-    parameters = {**made.sender.parameters, "label_size": SIZE}
+def test_each_side_that_gives_labels_has_one_for_each_item() -> None:
+    made = labelled([1], [1, 2])
+    short = replace(made.sender, labels=LaneLabels(SIZE, 0, said(1), BOUND))
     with pytest.raises(EngineFault, match="labels"):
-        Lanes(
-            replace(made.receiver, parameters=parameters, label_size=SIZE),
-            replace(made.sender, parameters=parameters, label_size=SIZE, labels=[b"one"]),
-        ).machines()
+        Lanes(made.receiver, short).machines()
+    nothing_back = replace(made.receiver, labels=LaneLabels(BACK, SIZE, reply(1), BOUND))
+    with pytest.raises(EngineFault, match="returns nothing"):
+        Lanes(nothing_back, made.sender).machines()

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from psi_core import native_core
-from psi_core.engines.interface import MAX_FRAME_BYTES, Outcome
+from psi_core.engines.interface import MAX_FRAME_BYTES, LaneLabels, Outcome
+from psi_core.engines.labels import OVERHEAD, bound_to
 from psi_core.engines.openmined.engine import OpenMined
 from psi_core.engines.vole.engine import FEWEST_ITEMS, Vole
 from psi_core.engines.vole.lane import VoleLane, run_context
@@ -67,6 +69,71 @@ def run(engine: Vole, own: Sequence[bytes], peer: Sequence[bytes], **changes: Be
         engine.sender(lane(engine, peer, len(own))),
     )
     return pump(receiver, sender, **changes)
+
+
+SIZE = 16
+BOUND = bound_to(bytes(32), "email")
+
+
+def run_labelled(
+    engine: Vole, own: Sequence[bytes], peer: Sequence[bytes], labels: Sequence[bytes], bend: Bend
+) -> Outcome:
+    given = LaneLabels(SIZE, 0, b"".join(label.ljust(SIZE, b"\0") for label in labels), BOUND)
+    awaited = LaneLabels(0, SIZE, b"", BOUND)
+    return pump(
+        engine.receiver(replace(lane(engine, own, len(peer)), labels=awaited)),
+        engine.sender(replace(lane(engine, peer, len(own)), labels=given)),
+        bend,
+    )
+
+
+@pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.variant)
+def test_labels_of_matches_open_and_no_other(engine: Vole) -> None:
+    own, peer = numbered(range(1024)), numbered(range(1000, 2100))
+    labels = [b"label %d" % number for number in range(1000, 2100)]
+    outcome = run_labelled(engine, own, peer, labels, lambda _, frame: frame)
+    assert outcome.positions == tuple(range(1000, 1024))
+    assert outcome.labels == {at: (b"label %d" % at).ljust(SIZE, b"\0") for at in range(1000, 1024)}
+    assert outcome.unopened == 0
+
+
+def test_forged_labels_drop_their_matches_and_are_counted() -> None:
+    own = numbered(range(1024))
+    sizes: list[int] = []
+
+    def forge(_: int, frame: bytes) -> bytes:
+        sizes.append(len(frame))
+        return bytes(byte ^ 1 for byte in frame) if len(frame) == 1024 * (SIZE + OVERHEAD) else frame
+
+    outcome = run_labelled(ENGINES[0], own, own, [b"x"] * 1024, forge)
+    assert (outcome.positions, outcome.labels, outcome.unopened) == ((), {}, 1024)
+    assert sizes[-1] == 1024 * (SIZE + OVERHEAD)
+
+
+def test_sizes_do_not_depend_on_what_labels_say() -> None:
+    own, peer = numbered(range(1024)), numbered(range(1000, 2100))
+    seen = []
+    for labels in ([b""] * 1100, [b"x" * SIZE] * 1100):
+        sizes: list[int] = []
+
+        def note(_: int, frame: bytes, sizes: list[int] = sizes) -> bytes:
+            sizes.append(len(frame))
+            return frame
+
+        run_labelled(ENGINES[0], own, peer, labels, note)
+        seen.append(sizes)
+    assert seen[0] == seen[1]
+
+
+def test_labels_go_one_way_and_are_one_an_item() -> None:
+    own = numbered(range(1024))
+    for labels in (
+        LaneLabels(SIZE, 0, bytes(SIZE), BOUND),
+        LaneLabels(SIZE, SIZE, bytes(SIZE * 1024), BOUND),
+        LaneLabels(0, 0, b"", BOUND),
+    ):
+        with pytest.raises(EngineFault, match="labels"):
+            ENGINES[0].sender(replace(lane(ENGINES[0], own, 1024), labels=labels))
 
 
 def carried(engine: Vole, own: Sequence[bytes], peer: Sequence[bytes]) -> list[bytes]:

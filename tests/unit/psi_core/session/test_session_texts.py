@@ -3,12 +3,22 @@
 import hashlib
 
 import pytest
+from pydantic import ValidationError
 
 from psi_core.errors import InvalidSignature, InvalidText, ProtocolFault
 from psi_core.log.key import Signer
 from psi_core.session.closing import Claims, Hashes, PreRecord, Record, pre_record, record
 from psi_core.session.counter import proven_highest
-from psi_core.session.opening import Accept, KeyEvidence, Lane, Offer, Refuse, context, differences
+from psi_core.session.opening import (
+    Accept,
+    KeyEvidence,
+    Lane,
+    Offer,
+    Refuse,
+    SessionLabels,
+    context,
+    differences,
+)
 
 A = Signer.generate("lab-a.example")
 B = Signer.generate("lab-b.example")
@@ -86,6 +96,37 @@ def test_ctx_is_the_hash_of_both_hashes():
     one, other = offer(), accept(offer())
     assert context(one.hash(), other.hash()) == hashlib.sha256(one.hash() + other.hash()).digest()
     assert context(one.hash(), other.hash()) != context(other.hash(), one.hash())
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        {},
+        {"initiator": ()},
+        {"initiator": ("campaign", "severity")},
+        {"responder": ("severity", "severity")},
+        {"responder": ("value",)},
+    ],
+)
+def test_labels_name_known_fields_once_and_in_one_order(labels):
+    with pytest.raises((InvalidText, ValidationError)):
+        SessionLabels(**labels)
+
+
+def test_labels_are_part_of_offer_accept_and_record():
+    labels = SessionLabels(initiator=("severity",), responder=("severity", "campaign"))
+    mine = offer(labels=labels)
+    assert Offer.from_text(mine.text()) == mine
+    assert (mine.labels_of("initiator"), mine.labels_of("responder")) == (labels.initiator, labels.responder)
+    assert offer().labels_of("responder") == ()
+    theirs = accept(mine)
+    assert differences(mine, theirs) == ()
+    assert differences(mine, theirs.model_copy(update={"labels": None})) == ("labels",)
+    both = Claims(initiator="1", responder="1")
+    text = record(
+        mine, theirs, ("verifiable-sender",), (both,), Hashes(initiator="0" * 64, responder="0" * 64)
+    )
+    assert text.labels == labels
 
 
 def test_sixteen_lanes_are_the_most():
