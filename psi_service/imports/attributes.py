@@ -1,4 +1,4 @@
-"""What a row says about its indicators beside their values: dates, confidence, TLP, label, expiry."""
+"""What a row says about its indicators beside their values: dates, confidence, TLP, words, expiry."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from psi_core.errors import InputError
+from psi_core.kinds.labels import SEVERITIES, TLP
 from psi_service.clock import instant
 
-TLP = ("clear", "green", "amber", "amber+strict", "red")
-"""TLP 2.0 (FIRST), from the freest to the most restricted."""
-MAX_LABEL = 200
+MAX_TEXT = 200
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _TIME = re.compile(
@@ -32,6 +31,8 @@ class Attributes(NamedTuple):
     last_seen: str | None = None
     confidence: int | None = None
     tlp: str | None = None
+    severity: str | None = None
+    campaign: str | None = None
     label: str | None = None
     expires_at: str | None = None
 
@@ -73,10 +74,18 @@ def tlp(text: str) -> str:
     return marking
 
 
-def label(text: str) -> str:
+def severity(text: str) -> str:
+    """One of low, medium, high, critical, in any case. Raises InputError."""
+    word = text.lower()
+    if word not in SEVERITIES:
+        raise InputError(f"not one of {', '.join(SEVERITIES)}")
+    return word
+
+
+def plain_text(text: str) -> str:
     """Free text of at most 200 visible characters. Raises InputError."""
-    if len(text) > MAX_LABEL:
-        raise InputError(f"longer than {MAX_LABEL} characters")
+    if len(text) > MAX_TEXT:
+        raise InputError(f"longer than {MAX_TEXT} characters")
     if any(unicodedata.category(character) in _UNSEEN for character in text):
         raise InputError("holds an invisible or control character")
     return text
@@ -87,7 +96,9 @@ _READERS: Mapping[str, Callable[[str], str | int]] = {
     "last_seen": moment,
     "confidence": confidence,
     "tlp": tlp,
-    "label": label,
+    "severity": severity,
+    "campaign": plain_text,
+    "label": plain_text,
     "expires_at": moment,
 }
 

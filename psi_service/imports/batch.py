@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 from psi_core.kinds.canonical import derived
 from psi_core.kinds.fingerprint import fingerprints
-from psi_service.imports.attributes import Attributes
 from psi_service.imports.cells import Layout
 from psi_service.imports.columns import CsvLayout
 from psi_service.imports.csv_rows import records_of, unreadable
@@ -18,6 +17,11 @@ from psi_service.imports.raw_row import Piece, RawRow
 from psi_service.imports.refusal import MAX_DETAILS, Refusal
 from psi_service.imports.rows import Row, read_row
 from psi_service.imports.sealed_references import SealedReferences
+from psi_service.imports.sealed_words import SealedWords
+
+
+_Gathered = tuple[bytes, str, int, tuple[Any, ...]]
+"""One value: its actor's lookup, its canonical form, whether it is derived, its attributes as columns."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,9 @@ class IndicatorRow(NamedTuple):
     last_seen: str | None
     confidence: int | None
     tlp: str | None
-    label: str | None
+    severity: bytes | None
+    campaign: bytes | None
+    label: bytes | None
     expires_at: str | None
 
 
@@ -95,15 +101,15 @@ class BatchResult:
 def read_batch(keys: ImportKeys, batch: Batch) -> BatchResult:
     """Read, normalise, fingerprint and seal a batch. Runs in a worker process; refused rows are told, not raised."""
     result = BatchResult()
-    gathered: dict[str, list[tuple[bytes, str, int, Attributes]]] = {}
-    references = SealedReferences.under(keys.data_key)
+    gathered: dict[str, list[_Gathered]] = {}
+    references, words = SealedReferences.under(keys.data_key), SealedWords.under(keys.data_key)
     for row in _rows(batch):
         result.rows += 1
         if isinstance(row, Row):
             result.kept += 1
             lookup, sealed = references.of(row.actor)
             result.actors[lookup] = sealed
-            _gather(gathered, row, lookup)
+            _gather(gathered, row, lookup, words.columns(row.attributes, lookup))
             result.indicators += len(row.values)
         else:
             result.refused += 1
@@ -126,16 +132,14 @@ def _rows(batch: Batch) -> Iterator[Row | list[Refusal]]:
             yield row or read_row(RawRow(line, fields), batch.layout, batch.region)
 
 
-def _gather(gathered: dict[str, list[tuple[bytes, str, int, Attributes]]], row: Row, lookup: bytes) -> None:
+def _gather(gathered: dict[str, list[_Gathered]], row: Row, lookup: bytes, said: tuple[Any, ...]) -> None:
     for kind, value in row.values:
-        gathered.setdefault(kind, []).append((lookup, value, 0, row.attributes))
+        gathered.setdefault(kind, []).append((lookup, value, 0, said))
         for further, its_value in derived(kind, value):
-            gathered.setdefault(further, []).append((lookup, its_value, 1, row.attributes))
+            gathered.setdefault(further, []).append((lookup, its_value, 1, said))
 
 
-def _columns(
-    consortium_key: bytes, kind: str, found: list[tuple[bytes, str, int, Attributes]]
-) -> KindColumns:
-    lookups, values, marks, attributes = zip(*found, strict=True)
+def _columns(consortium_key: bytes, kind: str, found: list[_Gathered]) -> KindColumns:
+    lookups, values, marks, said = zip(*found, strict=True)
     made = tuple(fingerprints(consortium_key, kind, values))
-    return KindColumns(kind, (lookups, made, marks, *zip(*attributes, strict=True)))
+    return KindColumns(kind, (lookups, made, marks, *zip(*said, strict=True)))

@@ -15,7 +15,16 @@ from psi_core.errors import InputError, InvalidConfiguration
 from psi_core.kinds.registry import IP, KINDS
 
 ACTOR, KIND, VALUE = "actor", "kind", "value"
-ATTRIBUTES = ("first_seen", "last_seen", "confidence", "tlp", "label", "expires_at")
+ATTRIBUTES = (
+    "first_seen",
+    "last_seen",
+    "confidence",
+    "tlp",
+    "severity",
+    "campaign",
+    "label",
+    "expires_at",
+)
 FIELDS = (ACTOR, KIND, VALUE, *ATTRIBUTES)
 _SEPARATORS = ";\t|"
 

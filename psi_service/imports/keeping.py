@@ -1,7 +1,7 @@
 """Writing what an import read: straight into the tables, or through the side table of a strict import.
 
 A known indicator (same actor, kind and fingerprint) is widened: it was first seen at the earlier of both times
-and last at the later; confidence, TLP, label and expiry are taken from the later row where it has them. All
+and last at the later; confidence, TLP, words and expiry are taken from the later row where it has them. All
 functions run inside a transaction and use executemany: sqlite-utils' upsert_all costs five times as much.
 """
 
@@ -20,7 +20,7 @@ Rows = Iterable[tuple[Any, ...]]
 ROWS_PER_TRANSACTION = 5000
 """At most so many rows are written at once: a debit waits for no more than these."""
 
-_COLUMNS = "kind, fingerprint, derived, first_seen, last_seen, confidence, tlp, label, expires_at"
+_COLUMNS = "kind, fingerprint, derived, first_seen, last_seen, confidence, tlp, severity, campaign, label, expires_at"
 _WIDEN = """
     ON CONFLICT (actor, kind, fingerprint) DO UPDATE SET
         derived = min(derived, excluded.derived),
@@ -28,6 +28,8 @@ _WIDEN = """
         last_seen = max(coalesce(last_seen, excluded.last_seen), coalesce(excluded.last_seen, last_seen)),
         confidence = coalesce(excluded.confidence, confidence),
         tlp = coalesce(excluded.tlp, tlp),
+        severity = coalesce(excluded.severity, severity),
+        campaign = coalesce(excluded.campaign, campaign),
         label = coalesce(excluded.label, label),
         expires_at = coalesce(excluded.expires_at, expires_at)
 """
@@ -36,12 +38,12 @@ _KEEP_ACTOR = """
 """
 _KEEP = f"""
     INSERT INTO indicators (actor, {_COLUMNS})
-    VALUES ((SELECT id FROM actors WHERE lookup = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?) {_WIDEN}
+    VALUES ((SELECT id FROM actors WHERE lookup = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) {_WIDEN}
 """  # noqa: S608 -- joined from the constants above alone
 _STAGE = """
     INSERT INTO staged_indicators (import, reference, lookup, kind, fingerprint, derived,
-        first_seen, last_seen, confidence, tlp, label, expires_at)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        first_seen, last_seen, confidence, tlp, severity, campaign, label, expires_at)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 # A SELECT needs its WHERE here, or SQLite would read ON CONFLICT as part of a join.
 _MOVE_ACTORS = """

@@ -7,11 +7,11 @@ from functools import cache
 from itertools import groupby
 from math import prod
 
+from psi_core.kinds.labels import TLP
 from psi_core.kinds.match_key import MAX_PRODUCT, MatchKey, stored_kinds
 from psi_core.kinds.registry import Strength
 from psi_core.kinds.strength import Evidence, strength
 from psi_service.actors.reference import open_reference
-from psi_service.imports.attributes import TLP
 from psi_service.matches.facts import Facts, KeyFacts, KindFacts, Seen
 from psi_service.matches.views import KeyMatch, MatchRow, Status
 

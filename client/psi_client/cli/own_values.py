@@ -14,7 +14,16 @@ from typing import Any
 from psi_client.cli.own_file import FileFormat, Record, records
 
 ACTOR, KIND, VALUE = "actor", "kind", "value"
-_ATTRIBUTES = ("first_seen", "last_seen", "confidence", "tlp", "label", "expires_at")
+_ATTRIBUTES = (
+    "first_seen",
+    "last_seen",
+    "confidence",
+    "tlp",
+    "severity",
+    "campaign",
+    "label",
+    "expires_at",
+)
 
 Cells = list[tuple[str, str]]
 """What each cell in use means (a field or a kind), and its text."""

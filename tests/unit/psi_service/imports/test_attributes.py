@@ -24,6 +24,9 @@ from psi_service.imports.attributes import Attributes, check_order, read_attribu
         ("tlp", "tlp: red", "red"),
         ("tlp", "Clear", "clear"),
         ("label", " ring 7, Köln ", "ring 7, Köln"),
+        ("campaign", "silver fox", "silver fox"),
+        ("severity", " High", "high"),
+        ("severity", "critical", "critical"),
         *((field, empty, None) for field in Attributes._fields for empty in ("", "  ")),
     ],
 )
@@ -56,6 +59,8 @@ def test_taken(field: str, text: str, kept: str | int | None) -> None:
         ),
         *(("confidence", text) for text in ("101", "-1", "5.0", "high", "+5", "٥٠", "0x10", "1000")),
         *(("tlp", text) for text in ("white", "tlp:white", "amber strict", "secret")),
+        *(("severity", text) for text in ("severe", "4", "highest")),
+        ("campaign", "x" * 201),
         ("label", "x" * 201),
         ("label", "a\x1bb"),
         ("label", "right\u202eleft"),

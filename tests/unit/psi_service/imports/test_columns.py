@@ -15,7 +15,7 @@ def _layout(header: str, mapping: dict[str, str] | None = None, actor_column: st
 def test_the_long_form() -> None:
     layout = _layout(",".join(FIELDS))
     assert layout.columns == tuple((index, name, name) for index, name in enumerate(FIELDS))
-    assert (layout.width, layout.ignored) == (9, ())
+    assert (layout.width, layout.ignored) == (len(FIELDS), ())
 
 
 def test_columns_in_any_order_case_and_white_space_and_unknown_ones_told() -> None:

@@ -19,7 +19,7 @@ WIDE = CsvLayout.of(["actor", "mail", "mail2", "addr", "tel", "tlp"], WIDE_COLUM
 
 
 def _long(*fields: str) -> Row | list[Refusal]:
-    return read_row(RawRow(7, [*fields, *[""] * (9 - len(fields))]), LONG, None)
+    return read_row(RawRow(7, [*fields, *[""] * (len(FIELDS) - len(fields))]), LONG, None)
 
 
 def _wide(*fields: str, region: str | None = None) -> Row | list[Refusal]:
@@ -40,13 +40,15 @@ def test_a_long_row() -> None:
         "2026-03-04",
         "70",
         "TLP:RED",
+        "High",
+        "silver fox",
         "ring",
         "2027-01-01",
     )
     assert row == Row(
         "acct-1",
         [("email", "x@example.com")],
-        Attributes("2026-02-03T00:00:00Z", "2026-03-04T00:00:00Z", 70, "red", "ring", "2027-01-01T00:00:00Z"),
+        Attributes("2026-02-03T00:00:00Z", "2026-03-04T00:00:00Z", 70, "red", "high", "silver fox", "ring", "2027-01-01T00:00:00Z"),
     )
 
 
@@ -95,7 +97,7 @@ def test_every_fault_of_a_row_is_told_and_none_of_its_values_kept() -> None:
         (("acct-1", "email", "a@example.com", "2026-02-30"), "first_seen", "", "calendar"),
         (("acct-1", "email", "a@example.com", "2026-02-03", "2026-02-02"), "last_seen", "", "before"),
         (("acct-1", "email", "a@example.com", "", "", "101"), "confidence", "", "0 to 100"),
-        (("acct-1", "email", "a@example.com", *[""] * 7), "", "", "has 10 fields, the header 9"),
+        (("acct-1", "email", "a@example.com", *[""] * 9), "", "", "has 12 fields, the header 11"),
         (("acct-1", "email", "M\udcfcller@example.com"), "", "", "not UTF-8"),
         (("acct-1", "email", "a\x00@example.com"), "", "", "NUL"),
     ],

@@ -15,6 +15,7 @@ from psi_core.errors import InputError, InvalidConfiguration, NodeRefusing, NotF
 from psi_core.kinds.fingerprint import fingerprint
 from psi_core.log.entry import Entry
 from psi_core.log.key import Signer
+from psi_service.actors.words import WORDS, open_word, seal_word
 from psi_service.imports.importer import Importer
 from psi_service.imports.report import ImportProgress
 from psi_service.log.node_log import NodeLog
@@ -234,3 +235,44 @@ async def test_a_refusing_node_imports_nothing(node: Node) -> None:
     with pytest.raises(NodeRefusing):
         await node.importer.run(_pieces(HEADER), name="x.csv")
     assert await node.count("imports") == 0
+
+
+@pytest.mark.parametrize("strict", [False, True])
+async def test_words_lie_sealed_for_their_actor_derived_indicators_included(node: Node, strict: bool) -> None:
+    header = "actor,kind,value,severity,campaign,label\n"
+    rows = "acct-0,email,a@gmail.com,High,silver fox,seen twice\nacct-1,asn,13335,,silver fox,\n"
+    await node.importer.run(_pieces(header + rows), name="list.csv", strict=strict)
+
+    def read(db: Database) -> list[tuple[bytes, str, dict[str, str]]]:
+        found = db.conn.execute(
+            "SELECT lookup, kind, severity, campaign, label FROM indicators JOIN actors ON id = actor ORDER BY 1, 2"
+        )
+        return [
+            (
+                actor,
+                kind,
+                {
+                    name: open_word(DATA_KEY, name, actor, sealed)
+                    for name, sealed in zip(WORDS, words, strict=True)
+                    if sealed is not None
+                },
+            )
+            for actor, kind, *words in found
+        ]
+
+    said = {"severity": "high", "campaign": "silver fox", "label": "seen twice"}
+    one, two = lookup(DATA_KEY, "acct-0"), lookup(DATA_KEY, "acct-1")
+    expected = [
+        (one, "email", said),
+        (one, "email_mailbox", said),
+        (two, "asn", {"campaign": "silver fox"}),
+    ]
+    assert await node.store.query(read) == sorted(expected, key=lambda row: row[:2])
+    with pytest.raises(StoreError):
+        open_word(DATA_KEY, "label", one, seal_word(DATA_KEY, "label", two, "x"))
+    with pytest.raises(StoreError):
+        open_word(DATA_KEY, "label", one, seal_word(DATA_KEY, "campaign", one, "x"))
+    await node.store.close()
+    data = b"".join(path.read_bytes() for path in node.store.path.parent.glob("node.db*"))
+    assert b"silver fox" not in data
+    assert b"seen twice" not in data

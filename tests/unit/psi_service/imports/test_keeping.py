@@ -39,7 +39,8 @@ def _row(**fields: Any) -> IndicatorRow:
 def _kept(db: Database) -> list[dict[str, Any]]:
     return list(
         db.query(
-            "SELECT lookup, kind, fingerprint, derived, first_seen, last_seen, confidence, tlp, label, expires_at "
+            "SELECT lookup, kind, fingerprint, derived, first_seen, last_seen, confidence, tlp, severity, campaign, "
+            "label, expires_at "
             "FROM indicators JOIN actors ON actors.id = actor ORDER BY lookup, kind, fingerprint"
         )
     )
@@ -55,7 +56,7 @@ def _keep(store: Store, *rows: IndicatorRow) -> list[dict[str, Any]]:
 
 
 def test_times_are_widened_and_the_rest_is_the_newer(store: Store) -> None:
-    first = _row(first_seen="2026-02-02", last_seen="2026-02-03", confidence=10, tlp="red", label="x")
+    first = _row(first_seen="2026-02-02", last_seen="2026-02-03", confidence=10, tlp="red", label=b"x", campaign=b"c")
     second = _row(
         first_seen="2026-01-01", last_seen="2026-01-02", confidence=0, tlp="green", expires_at="2027"
     )
@@ -66,13 +67,14 @@ def test_times_are_widened_and_the_rest_is_the_newer(store: Store) -> None:
         "last_seen": "2026-02-03",
         "confidence": 0,
         "tlp": "green",
-        "label": "x",
+        "label": b"x",
+        "campaign": b"c",
         "expires_at": "2027",
     }
 
 
 def test_empty_fields_change_nothing_and_are_filled(store: Store) -> None:
-    full = _row(first_seen="2", last_seen="3", confidence=1, tlp="red", label="x", expires_at="9")
+    full = _row(first_seen="2", last_seen="3", confidence=1, tlp="red", label=b"x", campaign=b"c", expires_at="9")
     assert _keep(store, full, _row()) == [full._asdict()]
     other = full._replace(fingerprint=b"g")
     assert _keep(store, _row(fingerprint=b"g"), other)[1] == other._asdict()
@@ -104,7 +106,9 @@ ROW = st.builds(
     last_seen=STAMP,
     confidence=st.none() | st.integers(0, 100),
     tlp=st.none() | st.sampled_from(["red", "green"]),
-    label=st.none() | st.sampled_from(["x", "y"]),
+    severity=st.none() | st.sampled_from([b"s", b"t"]),
+    campaign=st.none() | st.sampled_from([b"c", b"d"]),
+    label=st.none() | st.sampled_from([b"x", b"y"]),
     expires_at=STAMP,
 )
 

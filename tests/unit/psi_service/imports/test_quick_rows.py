@@ -30,6 +30,8 @@ CELLS: Mapping[str, list[str]] = {
     "last_seen": ["", "2026-02-04", "2026-02-01", "x"],
     "confidence": ["", "70", "101", "x"],
     "tlp": ["", "TLP:RED", "white"],
+    "severity": ["", "High", "severe"],
+    "campaign": ["", "silver fox", "a\x00b", "y" * 201],
     "label": ["", "ring", "a\x00b", "y" * 201],
     "expires_at": ["", "2027-01-01"],
     "email": ["a@example.com", "", " ", "B@example.com", "nonsense"],
