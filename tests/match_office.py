@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from psi_core.kinds import MatchKey, canonical, derived, fingerprint
+from psi_core.kinds.labels import Label
 from psi_core.log.entry import Entry
 from psi_core.log.key import Signer
 from psi_service.actors.reference import seal_reference
@@ -16,6 +17,7 @@ from psi_service.clock import instant
 from psi_service.imports.batch import IndicatorRow
 from psi_service.imports.keeping import keep
 from psi_service.log.node_log import NodeLog
+from psi_service.matches.peer_labels import seal_label
 from psi_service.matches.publish import publish
 from psi_service.matches.service import MatchService
 from psi_service.sealing import lookup
@@ -63,7 +65,13 @@ class MatchOffice:
                 for place, (each, its_form) in enumerate([(kind, form), *derived(kind, form)]):
                     mark = fingerprint(CONSORTIUM_KEY, each, its_form)
                     rows.append(
-                        IndicatorRow(found, each, mark, int(place > 0), first, last, None, tlp, None, None)
+                        IndicatorRow(
+                            *(found, each, mark, int(place > 0), first, last, None, tlp),
+                            None,
+                            None,
+                            None,
+                            None,
+                        )
                     )
         self.store.transaction_now(lambda db: keep(db, {found: sealed}, rows, instant(self.now)))
 
@@ -74,10 +82,11 @@ class MatchOffice:
         matched: Mapping[str, Sequence[tuple[str, Mapping[str, str]]]],
         *,
         state: str = "complete",
+        said: Label | None = None,
     ) -> None:
         """Run a session: per match key, actors with the values (by kind) that the peer has too.
 
-        A lane exists for each match key, also where nothing matched.
+        A lane exists for each match key, also where nothing matched. `said`: what the peer says of all of them.
         """
         self.now += timedelta(hours=1)
 
@@ -95,10 +104,11 @@ class MatchOffice:
                         for kind, value in values.items()
                     }
                     (element,) = MatchKey.parse(name).fingerprints(CONSORTIUM_KEY, by_kind)
+                    label = None if said is None else seal_label(DATA_KEY, peer, name, element, said)
                     db.conn.execute(
-                        "INSERT INTO session_matches (session_id, match_key, fingerprint, actor)"
-                        " VALUES (?, ?, ?, (SELECT id FROM actors WHERE lookup = ?))",
-                        (session_id, name, element, lookup(DATA_KEY, reference)),
+                        "INSERT INTO session_matches (session_id, match_key, fingerprint, actor, label)"
+                        " VALUES (?, ?, ?, (SELECT id FROM actors WHERE lookup = ?), ?)",
+                        (session_id, name, element, lookup(DATA_KEY, reference), label),
                     )
             if state == "complete":
                 publish(db, session_id, peer)

@@ -115,6 +115,7 @@ class PlainEngine:
     variant = "semi-honest"
     security = "semi-honest"
     one_run_for_both = False
+    seals_labels = False
 
     def parameters(self, own_size: int, peer_size: int, reveal: Reveal) -> dict[str, int]:
         return {"buckets": 1, "bucket_size": max(own_size, peer_size)}
@@ -221,7 +222,7 @@ class Lab:
         (self.directory / "head").mkdir(exist_ok=True)
         await self.log.verify_at_start()
         keys = self.keys
-        desk = Desk(self.name, self.store, self.log, keys.document, keys.cosigner, self.clock)
+        desk = Desk(self.name, self.store, self.log, keys.document, keys.cosigner, self.clock, keys.data_key)
         self.epoch_keys = EpochKeys(desk, keys.data_key)
         around = Surroundings(
             card_of=self._card_of,

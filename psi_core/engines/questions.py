@@ -4,16 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from psi_core.agreement.agreement import Agreement
+from psi_core.agreement.debit import receivers
 from psi_core.agreement.policy import LaneQuestion, Question
 from psi_core.engines.interface import Engine
 from psi_core.engines.oprf.delta_lane import delta_parameters
 from psi_core.engines.oprf.lane import sender_side
 from psi_core.errors import EngineFault, ProtocolFault
 from psi_core.kinds.labels import label_size
-from psi_core.session.opening import Accept, GenerationTerms, KeyEvidence, Lane, Offer, Reveal
+from psi_core.session.opening import (
+    Accept,
+    GenerationTerms,
+    KeyEvidence,
+    Lane,
+    Offer,
+    Reveal,
+    SessionLabels,
+)
 
 CHANGES = ("new", "added", "removed")
 """An incremental run's own parameters: the receiver's new items, the sender's tags that come and that leave."""
+LABEL_SIZES = {"initiator": "labels_initiator", "responder": "labels_responder"}
+"""By the side that gives labels, the parameter that says how many bytes each has."""
 
 
 def of_offer(offer: Offer, own_lab: str) -> Question:
@@ -107,11 +119,23 @@ def parameters(
     return engine.parameters(responder_size, asked.padded_size, reveal) | engine.key_parameters(key)
 
 
+def granted_labels(
+    agreement: Agreement, initiator: str, responder: str, direction: str, reveal: str
+) -> SessionLabels | None:
+    """The labels that may go along with a session: all that is granted to a lab that learns items in it."""
+    if reveal != "items":
+        return None
+    learns = receivers(direction, initiator, responder)
+    mine = agreement.granted(initiator) if responder in learns else ()
+    theirs = agreement.granted(responder) if initiator in learns else ()
+    return SessionLabels(initiator=mine or None, responder=theirs or None) if mine or theirs else None
+
+
 def label_parameters(offer: Offer, lane: Lane, engines: Mapping[str, Engine]) -> dict[str, int]:
     """Bytes of each label that a side gives in this lane, as the Accept states them; {} where none go along."""
     if not engines[lane.engine].seals_labels:
         return {}
-    sizes = {f"labels_{side}": label_size(offer.labels_of(side)) for side in ("initiator", "responder")}
+    sizes = {name: label_size(offer.labels_of(side)) for side, name in LABEL_SIZES.items()}
     return {name: size for name, size in sizes.items() if size}
 
 

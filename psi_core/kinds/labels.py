@@ -11,7 +11,7 @@ it says: each field has a fixed width, and what is not said is zeros.
     confidence   1 byte                      0 to 100
     tlp          1 byte                      TLP 2.0 (FIRST)
 
-An indicator marked amber+strict or red has no label: those markings forbid to pass on what is said of it.
+An indicator marked amber+strict or red says nothing to another lab (`WITHHELD`).
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ Label = Mapping[str, str | int]
 TLP = ("clear", "green", "amber", "amber+strict", "red")
 """TLP 2.0 (FIRST), from the freest to the most restricted."""
 WITHHELD = frozenset({"amber+strict", "red"})
+"""Markings that forbid to pass on to another lab what is said."""
 SEVERITIES = ("low", "medium", "high", "critical")
 """From the least to the most severe."""
 
@@ -147,14 +148,12 @@ def decode(fields: Sequence[str], data: bytes) -> Label:
     return found
 
 
-def merged(labels: Iterable[Label]) -> Label:
-    """What several indicators say together: highest severity and confidence, first and last time, every text.
-
-    Those that are marked amber+strict or red say nothing.
-    """
-    said = [label for label in labels if label.get("tlp") not in WITHHELD]
+def merged(labels: Sequence[Label]) -> Label:
+    """What several indicators say together: highest severity and confidence, first and last time, every text."""
+    if len(labels) < 2:
+        return labels[0] if labels else {}
     return {
-        name: field.merge([label[name] for label in said if name in label])
+        name: field.merge([label[name] for label in labels if name in label])
         for name, field in FIELDS.items()
-        if any(name in label for label in said)
+        if any(name in label for label in labels)
     }

@@ -24,7 +24,16 @@ router = APIRouter(prefix=PREFIX, tags=["matches"], dependencies=[Depends(ANALYS
 Node = Annotated[Services, Depends(services_of)]
 Caller = Annotated[TokenView, Depends(ANALYST)]
 
-_KEY = {"match_key": "email", "matched": 1, "total": 2, "shared": 1, "status": "to review", "new": True}
+_LABELS = {"severity": "high", "campaign": "silver fox", "first_seen": "2026-01-19"}
+_KEY = {
+    "match_key": "email",
+    "matched": 1,
+    "total": 2,
+    "shared": 1,
+    "status": "to review",
+    "new": True,
+    "labels": _LABELS,
+}
 _ROW = {
     "actor": "acct-00017",
     "peer": "lab-b.example",
@@ -37,13 +46,19 @@ _ROW = {
     "tlp": "amber",
     "status": "to review",
     "new": True,
+    "labels": _LABELS,
     "match_keys": [_KEY],
 }
 _MATRIX = {
     "match_keys": ["card", "email"],
     "peers": [{"peer": "lab-b.example", "actors": 412, "by_match_key": {"card": 120, "email": 390}}],
 }
-_EXPORTED = {"actor": "acct-00017", "peer": "lab-b.example", "matched": "email; card; iban", "of": "5"}
+_EXPORTED = {
+    "actor": "acct-00017",
+    "peer": "lab-b.example",
+    "matched": "email; card; iban",
+    "peer_severity": "high",
+}
 _OWN = {"actor": "acct-00017", "kind": "email", "value": "ada@example.org"}
 _VALUES = {"values": [{**_OWN, "peer": "lab-b.example", "match_keys": ["email"]}], "unread": 0}
 _RULES = [{"strength": "strong", "words": "two or more independent kinds matched"}]

@@ -19,7 +19,6 @@ from psi_service.imports.rows import Row, read_row
 from psi_service.imports.sealed_references import SealedReferences
 from psi_service.imports.sealed_words import SealedWords
 
-
 _Gathered = tuple[bytes, str, int, tuple[Any, ...]]
 """One value: its actor's lookup, its canonical form, whether it is derived, its attributes as columns."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from psi_core.kinds.labels import FIELDS
 from psi_service.matches.views import MatchRow
 
 COLUMNS = (
@@ -18,7 +19,9 @@ COLUMNS = (
     "tlp",
     "status",
     "new",
+    *(f"peer_{name}" for name in FIELDS),
 )
+"""Those that begin with `peer_` are what the lab in the column `peer` says."""
 
 
 def csv_rows(rows: Iterable[MatchRow]) -> list[dict[str, str]]:
@@ -36,6 +39,7 @@ def csv_rows(rows: Iterable[MatchRow]) -> list[dict[str, str]]:
             "tlp": row.tlp or "",
             "status": row.status,
             "new": "yes" if row.new else "no",
+            **{f"peer_{name}": str(row.labels.get(name, "")) for name in FIELDS},
         }
         for row in rows
     ]

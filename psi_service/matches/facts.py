@@ -7,9 +7,12 @@ one when the same actor and peer match on it again with another value.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlite_utils import Database
+
+from psi_core.kinds.labels import Label
+from psi_service.matches.peer_labels import read_labels
 
 # Windows, not joins with grouped subqueries: SQLite would scan those against each other, row by row.
 _COUNTED = """
@@ -107,6 +110,8 @@ class KeyFacts:
     confirmed: bool
     new: bool
     seen: Seen
+    labels: tuple[Label, ...] = field(default=(), repr=False)
+    """What the peer says of the matched elements."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +128,12 @@ class Facts:
     sealed: dict[int, tuple[bytes, bytes]] = field(repr=False)
 
 
-def read_facts(db: Database, scope: Scope) -> Facts:
-    """Read what is known within `scope`, on the caller's view of the data."""
+def read_facts(db: Database, scope: Scope, data_key: bytes) -> Facts:
+    """Read what is known within `scope`, on the caller's view of the data; `data_key` opens peers' labels."""
     parameters = scope.parameters()
+    labels: dict[tuple[str, int, str], list[Label]] = {}
+    for name, label in read_labels(db, data_key, scope.peer, scope.actor):
+        labels.setdefault(name, []).append(label)
     kinds: dict[int, dict[str, KindFacts]] = {}
     for actor, kind, count, *seen in db.conn.execute(_KINDS, parameters):
         kinds.setdefault(actor, {})[kind] = KindFacts(count, _seen(*seen))
@@ -133,7 +141,10 @@ def read_facts(db: Database, scope: Scope) -> Facts:
     for peer, match_key in db.conn.execute(_COMPARED):
         compared.setdefault(peer, set()).add(match_key)
     return Facts(
-        keys=tuple(_keys(db, parameters)),
+        keys=tuple(
+            replace(key, labels=tuple(labels.get((key.peer, key.actor, key.match_key), ())))
+            for key in _keys(db, parameters)
+        ),
         kinds=kinds,
         compared={peer: frozenset(match_keys) for peer, match_keys in compared.items()},
         sealed={actor: (lookup, sealed) for actor, lookup, sealed in db.conn.execute(_ACTORS, parameters)},

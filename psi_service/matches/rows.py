@@ -7,7 +7,7 @@ from functools import cache
 from itertools import groupby
 from math import prod
 
-from psi_core.kinds.labels import TLP
+from psi_core.kinds.labels import TLP, Label, merged
 from psi_core.kinds.match_key import MAX_PRODUCT, MatchKey, stored_kinds
 from psi_core.kinds.registry import Strength
 from psi_core.kinds.strength import Evidence, strength
@@ -59,6 +59,7 @@ def _row(
         tlp=_strictest(marking for each in seen for marking in each.tlp),
         status=_status(counting),
         new=any(key.new for key in counting),
+        labels=_said(label for key in counting for label in key.labels),
         match_keys=tuple(_key_match(key, kinds) for key in shown),
     )
 
@@ -72,7 +73,13 @@ def _key_match(key: KeyFacts, kinds: Mapping[str, KindFacts]) -> KeyMatch:
         shared=key.shared,
         status=_status([key]),
         new=key.new,
+        labels=_said(key.labels),
     )
+
+
+def _said(labels: Iterable[Label]) -> dict[str, str | int]:
+    """What a peer says of several matches together, in the order of the fields."""
+    return dict(merged(tuple(labels)))
 
 
 def _status(keys: Sequence[KeyFacts]) -> Status:

@@ -176,7 +176,7 @@ class MatchService:
         )
 
     def _rows(self, db: Database, scope: Scope, include_false_positives: bool) -> tuple[MatchRow, ...]:
-        facts = read_facts(db, scope)
+        facts = read_facts(db, scope, self._data_key)
         return build_rows(facts, self._data_key, include_false_positives=include_false_positives)
 
     def _lookup(self, reference: str) -> bytes:

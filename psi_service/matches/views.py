@@ -14,7 +14,7 @@ class KeyMatch(BaseModel):
     """One match key of one own actor that matched with one peer.
 
     `matched` of `total` elements of the actor matched; `shared` own actors (1: only this one) have the rarest
-    of them. `new`: no session before the newest one had it.
+    of them. `new`: no session before the newest one had it. `labels`: what the peer says of them, by field.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -25,6 +25,7 @@ class KeyMatch(BaseModel):
     shared: int
     status: Status
     new: bool
+    labels: dict[str, str | int] = Field(default_factory=dict, repr=False)
 
 
 class MatchRow(BaseModel):
@@ -32,7 +33,8 @@ class MatchRow(BaseModel):
 
     `matched` names the match keys that count, `of` how many of those compared with this peer the actor has
     values for. `why` are the rules of strength in words, the deciding one first. Times are RFC 3339 in UTC,
-    over the matched indicators; `tlp` is the strictest of their markings.
+    over the matched indicators; `tlp` is the strictest of their markings. `labels` is what the peer says of what
+    matched, by field, where the agreement grants any: the highest severity, the first and the last day, every text.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -48,6 +50,7 @@ class MatchRow(BaseModel):
     tlp: str | None
     status: Status
     new: bool
+    labels: dict[str, str | int] = Field(default_factory=dict, repr=False)
     match_keys: tuple[KeyMatch, ...]
 
 

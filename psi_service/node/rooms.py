@@ -116,7 +116,15 @@ class SessionRooms:
         self.metrics = Metrics(settings.lab, version(), ground.store, ground.log, ground.clock)
         self.running = Running(settings.max_sessions, self._ended)
         keys = ground.keys
-        self.desk = Desk(settings.lab, ground.store, ground.log, keys.document, keys.cosigner, ground.clock)
+        self.desk = Desk(
+            settings.lab,
+            ground.store,
+            ground.log,
+            keys.document,
+            keys.cosigner,
+            ground.clock,
+            keys.data_key,
+        )
         desk = self.desk
         around = Surroundings(
             card_of=peers.directory.get,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import sqlite_utils
 
@@ -16,7 +16,10 @@ from psi_service.store.database import Store
 
 @dataclass(frozen=True)
 class Desk:
-    """Where books are kept. `signer` is the lab's document key, `cosigner` cosigns peers' checkpoints."""
+    """Where books are kept. `signer` is the lab's document key, `cosigner` cosigns peers' checkpoints.
+
+    `data_key` seals what lies in the store, 32 bytes.
+    """
 
     lab: str
     store: Store
@@ -24,6 +27,7 @@ class Desk:
     signer: Signer
     cosigner: Signer
     clock: Clock
+    data_key: bytes = field(repr=False)
 
     def now(self) -> str:
         """The time as the store and the log write it."""

@@ -22,8 +22,9 @@ from psi_service.bundles import keeping as bundles
 from psi_service.matches.publish import publish
 from psi_service.sessions import generations
 from psi_service.sessions.books import Desk, update_session
-from psi_service.sessions.holding import hold_matches
+from psi_service.sessions.holding import Matched, hold_matches
 from psi_service.sessions.open_session import Learned, OpenSession
+from psi_service.sessions.peer_words import PeerWords
 
 _DOUBTFUL = frozenset(each.code for each in (CanaryFault, EngineFault, ProtocolFault, TranscriptMismatch))
 """Faults that a stale or false cache could cause: the next run is full."""
@@ -62,6 +63,10 @@ class ClosingBooks:
         if any(chunks):
             text = json.dumps([each and each.model_dump() for each in chunks])
             await self._desk.store.transaction(lambda db: update_session(db, session.session_id, chunks=text))
+
+    def peer_words(self, session: OpenSession) -> PeerWords:
+        """What reads the peer's labels of a session, and seals them for the store."""
+        return PeerWords(session, self._desk.data_key)
 
     async def hold(self, session: OpenSession, learned: Learned) -> None:
         """Keep what we learned, not to be shown until the record has both signatures."""
@@ -186,7 +191,14 @@ class ClosingBooks:
                 (count, session.session_id, lane),
             )
         for lane, places in learned.matched.items():
-            hold_matches(db, session.session_id, session.frozen[lane], session.consortium_key, places)
+            labels = learned.labels.get(lane, {})
+            matched = Matched(session.session_id, session.frozen[lane], places, labels)
+            hold_matches(db, matched, session.consortium_key)
+        for lane, unopened in learned.unopened.items():
+            db.execute(
+                "UPDATE session_lanes SET unopened = ? WHERE session_id = ? AND lane = ?",
+                (unopened, session.session_id, lane),
+            )
 
     def _complete(
         self, db: sqlite_utils.Database, offer: Offer, record: Record, note: bytes, kind: EntryKind

@@ -93,7 +93,7 @@ class Exchange:
         self._progress.enter(Phase.COMPLETING)
         await lane_runs.complete(None if self._session.signs_first else self._keep_sent)
         outcomes = await lane_runs.outcomes()
-        learned = self._learn(outcomes)
+        learned = await asyncio.to_thread(self._learn, outcomes)
         self._progress.enter(Phase.COMPUTED)
         if self._session.signs_first:
             await self._keep_proven()
@@ -155,6 +155,7 @@ class Exchange:
             return NOTHING_LEARNED
         counts: dict[int, int] = {}
         matched: dict[int, Sequence[int]] = {}
+        said = self._books.peer_words(self._session)
         for lane, outcome in outcomes.items():
             frozen = self._session.frozen[lane]
             if outcome.positions is None:
@@ -163,12 +164,13 @@ class Exchange:
             places = matched_elements(self._lanes[lane], outcome.positions, frozen.match_key)
             counts[lane] = len(places)
             matched[lane] = array("I", (place for place in places if not frozen.snapshot.is_dummy(place)))
+            said.take(lane, matched[lane], outcome)
         salts = tuple(secrets.token_bytes(SALT_BYTES) for _ in self._lanes)
         both = self._session.peer_learns
         claims = tuple(
             claim(counts[lane], both_learn=both, salt=salts[lane]) for lane in range(len(self._lanes))
         )
-        return Learned(counts=counts, matched=matched, salts=salts, claims=claims)
+        return Learned(counts, matched, salts, claims, said.labels, said.unopened)
 
     async def _close(self, lane_runs: LaneRuns, learned: Learned) -> Record:
         session = self._session

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from psi_core.agreement.agreement import Agreement
 from psi_service.sessions.books import Desk
 from psi_service.sessions.freezing import Frozen, Room, freeze_match_key
+from psi_service.sessions.labelling import Labelling
 from psi_service.sessions.stillness import Stillness
 
 _SENDS = "SELECT 1 FROM epoch_keys WHERE agreement = ? AND match_key = ? AND secret IS NOT NULL"
@@ -32,18 +33,29 @@ class Freezer:
         consortium_key: bytes,
         agreement: Agreement,
         rooms: Sequence[Room | None] = (),
+        fields: tuple[str, ...] = (),
     ) -> AsyncIterator[tuple[Frozen, ...]]:
-        """Freeze one set per match key; leave the block once the commitments are logged. `rooms`: one a match key."""
+        """Freeze one set per match key; leave the block once the commitments are logged.
+
+        `rooms`: one a match key. `fields`: what this lab says of its elements, where labels go along.
+        """
+        labelling = Labelling(fields, self._desk.data_key) if fields else None
         async with self._locks[peer], self.stillness.kept():
             yield tuple(
                 [
-                    await self._freeze(peer, name, consortium_key, agreement, room)
+                    await self._freeze(peer, name, consortium_key, agreement, room, labelling)
                     for name, room in zip(match_keys, rooms or (None,) * len(match_keys), strict=True)
                 ]
             )
 
     async def _freeze(
-        self, peer: str, match_key: str, consortium_key: bytes, agreement: Agreement, room: Room | None
+        self,
+        peer: str,
+        match_key: str,
+        consortium_key: bytes,
+        agreement: Agreement,
+        room: Room | None,
+        labelling: Labelling | None,
     ) -> Frozen:
         name = (agreement.hash(), match_key)
         return await self._desk.store.query(
@@ -57,5 +69,6 @@ class Freezer:
                 now=self._desk.now(),
                 room=room,
                 keeps_spare=db.execute(_SENDS, name).fetchone() is not None,
+                labelling=labelling,
             )
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -14,6 +15,7 @@ from psi_core.kinds.match_key import MatchKey
 from psi_core.session.items import CANARY_PLACES, dummy, padded_size
 from psi_core.session.packed import NOWHERE, Packed, find, gather
 from psi_core.session.snapshot import SALT_BYTES, Members, Snapshot, freeze
+from psi_service.sessions.labelling import Labelling
 from psi_service.sessions.mapped import Mapped
 from psi_service.sessions.members import SALTED, Changes, Dummy, Known, known_members, salted
 from psi_service.sessions.owned import ACTOR_BYTES, Owned, owned_elements
@@ -39,11 +41,13 @@ class Room:
 class Frozen:
     """One match key's snapshot towards one peer, and what freezing it changed: views of one mapped file.
 
-    `changes` wait for `members.enter`, in the transaction that logs the commitment.
+    `changes` wait for `members.enter`, in the transaction that logs the commitment. `labels` are what this lab says of
+    each element, zeros for dummies; in memory, for what is sealed in the store must not lie in a file. None: empty.
     """
 
     snapshot: Snapshot
     changes: Changes
+    labels: Packed
     _owned: Owned
     _file: Mapped
 
@@ -77,12 +81,14 @@ def freeze_match_key(
     now: str,
     room: Room | None = None,
     keeps_spare: bool = False,
+    labelling: Labelling | None = None,
 ) -> Frozen:
     """Read the set of one match key as it stands `now` (RFC 3339; expired indicators are not in it) and commit to it.
 
     Writes nothing to the store. The snapshot lies in a file without a name in `folder`. An actor with more than 64
     combinations of a joined key is left out of that key and counted. `keeps_spare`: dummies that are not needed now
-    keep their salts, for a set that engine `oprf` sends in sessions of the other direction.
+    keep their salts, for a set that engine `oprf` sends in sessions of the other direction. `labelling`: what this lab
+    says of the elements, where that goes along.
     """
     owned = owned_elements(db, MatchKey.parse(match_key), consortium_key, now)
     known = known_members(db, peer, match_key)
@@ -107,7 +113,17 @@ def freeze_match_key(
         salts + Packed.of((salt for _, salt in dummies), SALT_BYTES),
         count,
     )
-    return _mapped(folder, freeze(match_key, members, size), changes, owned)
+    snapshot = freeze(match_key, members, size)
+    labels = Packed()
+    if labelling is not None:
+        labels = _in_order(labelling.labels(db, MatchKey.parse(match_key), owned, now), snapshot)
+    return _mapped(folder, snapshot, changes, owned, labels)
+
+
+def _in_order(labels: Packed, snapshot: Snapshot) -> Packed:
+    """Labels of the elements, in the snapshot's order; zeros for dummies."""
+    places = array("I", (NOWHERE if at >= snapshot.true else at for at in snapshot.order))
+    return gather(labels, places)
 
 
 def _new_dummy() -> Dummy:
@@ -132,7 +148,7 @@ def _left(owned: Packed, known: Known, staying: Sequence[Dummy]) -> list[bytes]:
     return gone + sorted({element for element, _ in known.dummies} - {element for element, _ in staying})
 
 
-def _mapped(folder: Path, snapshot: Snapshot, changes: Changes, owned: Owned) -> Frozen:
+def _mapped(folder: Path, snapshot: Snapshot, changes: Changes, owned: Owned, labels: Packed) -> Frozen:
     elements, order = snapshot.elements.buffer, snapshot.order.cast("B")
     entered, left, ends, actors = (
         changes.entered.buffer,
@@ -145,6 +161,7 @@ def _mapped(folder: Path, snapshot: Snapshot, changes: Changes, owned: Owned) ->
     return Frozen(
         snapshot=replace(snapshot, elements=Packed(elements), order=order.cast("I")),
         changes=replace(changes, entered=Packed(entered, SALTED), left=Packed(left)),
+        labels=labels,
         _owned=Owned(Packed(), ends.cast("I"), Packed(actors, ACTOR_BYTES), owned.left_out),
         _file=file,
     )

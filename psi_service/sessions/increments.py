@@ -24,6 +24,7 @@ log = structlog.get_logger()
 
 NONE_HERE = "in full: this lab holds no generation of this epoch"
 NONE_COMMON = "in full: the two labs hold no generation in common"
+LABELLED = "in full: labels go along"
 NEW_EPOCH = "in full: the epoch has come to its end, and a new key begins the next"
 NOT_WHOLE = (
     "in full: no spare places to change by whole buckets; agree on a max_size of one padding bucket more"
@@ -72,9 +73,11 @@ class Increments:
         self._generations = keys.generations
 
     async def before_offer(
-        self, agreement: Agreement, peer: str, match_keys: Sequence[str], *, sends: bool
+        self, agreement: Agreement, peer: str, match_keys: Sequence[str], *, sends: bool, labelled: bool
     ) -> tuple[Standing, ...]:
-        """Initiator: per match key, what a lane of engine `oprf` may build on."""
+        """Initiator: per match key, what a lane of engine `oprf` may build on; nothing where labels go along."""
+        if labelled:
+            return (Standing(why=LABELLED),) * len(match_keys)
         found = []
         for name in match_keys:
             if sends:
@@ -86,6 +89,8 @@ class Increments:
 
     async def before_accept(self, offer: Offer, shown: LaneKeys, *, sends: bool) -> tuple[Standing, ...]:
         """Responder: per lane, what it builds on; `shown` are the keys that the Offer proves."""
+        if offer.labels is not None:
+            return (Standing(why=LABELLED),) * len(offer.lanes)
         found = []
         for lane, key in zip(offer.lanes, shown, strict=True):
             statement = key.statement if key else None

@@ -25,6 +25,7 @@ from psi_core.session.opening import (
     Lane,
     Offer,
     Refuse,
+    SessionLabels,
     differences,
 )
 from psi_core.wire.session_pb2 import Begin
@@ -106,12 +107,16 @@ class Initiator:
     ) -> tuple[Offer, bytes, Case, list[Engine]]:
         """Freeze, choose engines and keys, and log the Offer; returns it with its note."""
         standings, rooms = await self._standings(plan, peer)
-        async with self._freezer.frozen(peer.lab, plan.match_keys, key.key, plan.agreement, rooms) as frozen:
+        labels = self._labels(plan, peer)
+        fields = (labels and labels.initiator) or ()
+        names, agreement = plan.match_keys, plan.agreement
+        async with self._freezer.frozen(peer.lab, names, key.key, agreement, rooms, fields) as frozen:
             engines = [self._engine(plan, *each) for each in zip(frozen, standings, strict=True)]
+            labels = self._carried(plan, labels, engines)
             steps = await self._steps(plan, standings, frozen, engines)
             keys = await self._keys(plan, peer, frozen, engines, steps)
             steps = in_this_epoch(steps, keys)
-            draft = await self._draft(plan, peer, key, frozen, engines, keys, steps)
+            draft = await self._draft(plan, peer, key, frozen, engines, keys, steps, labels)
             progress.left_out = sum(each.left_out for each in frozen)
             case = Case(
                 questions.of_offer(draft, self._desk.lab),
@@ -122,6 +127,19 @@ class Initiator:
                 steps,
             )
             return *await self._offer(draft, case), case, engines
+
+    def _labels(self, plan: Plan, peer: Card) -> SessionLabels | None:
+        """The labels that this session may carry: all that the agreement grants to whoever learns in it."""
+        return questions.granted_labels(plan.agreement, self._desk.lab, peer.lab, plan.direction, plan.reveal)
+
+    @staticmethod
+    def _carried(plan: Plan, labels: SessionLabels | None, engines: list[Engine]) -> SessionLabels | None:
+        """Labels, unless no lane's engine can carry any; lanes of `openmined` beside others run without."""
+        for name, engine in zip(plan.match_keys, engines, strict=True):
+            if labels is not None and not engine.seals_labels:
+                why = f"engine {engine.name} gives the two labs no key to seal them with"
+                log.info("no labels", session=plan.session_id, match_key=name, why=why)
+        return labels if any(engine.seals_labels for engine in engines) else None
 
     async def _offer(self, draft: Offer, case: Case) -> tuple[Offer, bytes]:
         try:
@@ -154,7 +172,10 @@ class Initiator:
         if not plan.keyed(self._around.engines):
             return (NOTHING,) * len(plan.match_keys), (None,) * len(plan.match_keys)
         sends = sender_side(plan.direction) == "initiator"
-        found = await self._increments.before_offer(plan.agreement, peer.lab, plan.match_keys, sends=sends)
+        labelled = self._labels(plan, peer) is not None
+        found = await self._increments.before_offer(
+            plan.agreement, peer.lab, plan.match_keys, sends=sends, labelled=labelled
+        )
         return found, tuple(
             room(each, plan.agreement, name) if sends else None
             for each, name in zip(found, plan.match_keys, strict=True)
@@ -221,6 +242,7 @@ class Initiator:
         engines: list[Engine],
         keys: LaneKeys,
         steps: tuple[Step, ...],
+        labels: SessionLabels | None,
     ) -> Offer:
         now = self._desk.clock()
         checkpoint = await self._checkpoints.own()
@@ -240,6 +262,7 @@ class Initiator:
             profile=key.profile,
             direction=plan.direction,
             reveal=plan.reveal,
+            labels=labels,
             lanes=tuple(lanes),
             nonce=secrets.token_hex(32),
             checkpoint=checkpoint.decode(),

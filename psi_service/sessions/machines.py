@@ -6,19 +6,31 @@ import secrets
 from collections.abc import Mapping
 from typing import Any, Protocol, cast
 
-from psi_core.engines.interface import Engine, LaneContext, Worker
+from psi_core.engines.interface import Engine, LaneContext, LaneLabels, Worker
+from psi_core.engines.labels import bound_to
 from psi_core.engines.oprf.bundle import BundleHeader, evaluated
 from psi_core.engines.oprf.delta_lane import DeltaLane
 from psi_core.engines.oprf.lane import KeepChunk, OprfLane, item_domain
 from psi_core.engines.oprf.segment import Left
+from psi_core.engines.questions import LABEL_SIZES
 from psi_core.engines.vole.lane import VoleLane, run_context
 from psi_core.session.closing import Chunks
-from psi_core.session.items import PRIVATE_CANARIES, LaneItems, domain, dummy, fill, shared_canaries
+from psi_core.session.items import (
+    CANARY_PLACES,
+    PRIVATE_CANARIES,
+    LaneItems,
+    domain,
+    dummy,
+    fill,
+    shared_canaries,
+)
 from psi_core.session.results import SALT_BYTES
-from psi_core.session.roles import RECEIVER_OF_RUN, runs
+from psi_core.session.roles import RECEIVER_OF_RUN, other, runs
 from psi_service.sessions.generations import Made
 from psi_service.sessions.lane_runs import LaneRun
 from psi_service.sessions.open_session import OpenSession
+
+_LABEL_SIZES = frozenset(LABEL_SIZES.values())
 
 
 class _Remembers(Protocol):
@@ -116,6 +128,24 @@ def made_generations(session: OpenSession, lane_runs: list[LaneRun]) -> dict[int
     return made
 
 
+def _labels(session: OpenSession, number: int, run: int) -> LaneLabels | None:
+    """The labels of one run: the sender's; where one run serves both, the receiver's too."""
+    one_run = session.keys[number] is not None and session.offer.direction == "both"
+    givers = RECEIVER_OF_RUN if one_run else (other(RECEIVER_OF_RUN[run]),)
+    sizes = {side: session.label_size(number, side) for side in givers}
+    if not any(sizes.values()):
+        return None
+    sent, received = sizes.get(session.side, 0), sizes.get(other(session.side), 0)
+    lane = session.accept.lanes[number]
+    return LaneLabels(
+        sent=sent,
+        received=received,
+        # Nothing is said of canaries.
+        own=bytes(session.frozen[number].labels.buffer) + bytes(sent * CANARY_PLACES) if sent else b"",
+        bound_to=bound_to(bytes.fromhex(session.offer.agreement), lane.match_key),
+    )
+
+
 def _context(
     session: OpenSession, number: int, run: int, items: LaneItems, keep_chunk: KeepChunk | None
 ) -> LaneContext:
@@ -124,8 +154,9 @@ def _context(
         match_key=lane.match_key,
         items=items.items,
         peer_size=session.peer_size(number),
-        parameters=lane.parameters,
+        parameters={name: value for name, value in lane.parameters.items() if name not in _LABEL_SIZES},
         reveal=session.offer.reveal,
+        labels=_labels(session, number, run),
     )
     if lane.engine == "vole":
         return VoleLane(**vars(plain), context=run_context(session.ctx, number, run))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from psi_core.engines.questions import LABEL_SIZES
 from psi_core.identity.card import Card
 from psi_core.session.opening import Accept, Offer, context
-from psi_core.session.roles import Side, first_signer, receivers
+from psi_core.session.roles import Side, first_signer, other, receivers
 from psi_service.sessions.epoch_keys import LaneKeys
 from psi_service.sessions.freezing import Frozen
 from psi_service.sessions.increments import Increment
@@ -64,6 +65,15 @@ class OpenSession:
             for a, b in zip(self.offer.lanes, self.accept.lanes, strict=True)
         )
 
+    def label_size(self, lane: int, side: Side) -> int:
+        """Bytes of each label that a side gives in a lane; 0 where it gives none."""
+        return self.accept.lanes[lane].parameters.get(LABEL_SIZES[side], 0)
+
+    @property
+    def peer_fields(self) -> tuple[str, ...]:
+        """The fields of the peer's labels."""
+        return self.offer.labels_of(other(self.side))
+
     def peer_size(self, lane: int) -> int:
         """The peer's padded size of a lane."""
         theirs = self.accept if self.side == "initiator" else self.offer
@@ -75,12 +85,16 @@ class Learned:
     """What we learned, by lane: counts, and with reveal `items` the places of our fingerprints that matched.
 
     matched: places in the lane's snapshot, ascending, without dummies.
+    labels: by lane and place, what the peer says of a match, sealed for the store.
+    unopened: by lane, how many labels did not open, or could not be read.
     """
 
     counts: Mapping[int, int]
     matched: Mapping[int, Sequence[int]] = field(repr=False)
     salts: tuple[bytes, ...] = field(repr=False)
     claims: tuple[str, ...]
+    labels: Mapping[int, Mapping[int, bytes]] = field(default_factory=dict, repr=False)
+    unopened: Mapping[int, int] = field(default_factory=dict)
 
 
 NOTHING_LEARNED = Learned(counts={}, matched={}, salts=(), claims=())

@@ -122,7 +122,8 @@ class Responder:
             room(standing, agreement, lane.match_key) if sends and lane.engine == KEYED else None
             for lane, standing in zip(offer.lanes, standings, strict=True)
         ]
-        async with self._freezer.frozen(peer.lab, names, key.key, agreement, rooms) as frozen:
+        fields = offer.labels_of("responder")
+        async with self._freezer.frozen(peer.lab, names, key.key, agreement, rooms, fields) as frozen:
             steps = await self._increments.steps(standings, frozen, bucket, sends=sends)
             keys = await self._keys(offer, frozen, steps)
             steps = in_this_epoch(steps, keys)
@@ -223,7 +224,9 @@ class Responder:
             key=key,
             generations=(answered(step.shown[0], asked.generations or ()),) if step.shown else None,
         )
-        return lane.model_copy(update={"parameters": parameters | questions.changes(asked, lane)})
+        parameters |= questions.changes(asked, lane)
+        parameters |= questions.label_parameters(offer, asked, self._around.engines)
+        return lane.model_copy(update={"parameters": parameters})
 
     async def _await_begin(self, session: OpenSession, conversation: Conversation) -> None:
         name, body = await conversation.expect("begin", "refuse")

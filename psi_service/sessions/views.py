@@ -15,7 +15,8 @@ from psi_service.sessions.progress import PHASES, Progress
 class LaneView(BaseModel):
     """One lane: padded sizes, and how many of our own elements matched once the record has both signatures.
 
-    `run` (engine `oprf`): in full and why, or on which generation with what changed.
+    `run` (engine `oprf`): in full and why, or on which generation with what changed. `unopened`: how many labels of the
+    peer did not open, or could not be read; a match by its tag alone is none.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -26,6 +27,7 @@ class LaneView(BaseModel):
     peer_size: int | None
     matched: int | None
     run: str | None = None
+    unopened: int = 0
 
 
 class SessionView(BaseModel):
@@ -100,6 +102,7 @@ def _view(db: sqlite_utils.Database, row: dict[str, Any], own_lab: str) -> Sessi
             peer_size=lane["peer_size"],
             matched=lane["matched"] if shown else None,
             run=lane["run"],
+            unopened=lane["unopened"] if shown else 0,
         )
         for lane in db.query(
             "SELECT * FROM session_lanes WHERE session_id = ? ORDER BY lane", (row["session_id"],)

@@ -45,4 +45,6 @@ class VoleLane(LaneContext):
         if labels is not None:
             one_way = bool(labels.sent) != bool(labels.received)
             if not one_way or len(labels.own) != labels.sent * len(self.items):
-                raise EngineFault(f"vole: lane {self.match_key} has labels that do not go one way, one an item")
+                raise EngineFault(
+                    f"vole: lane {self.match_key} has labels that do not go one way, one an item"
+                )

@@ -128,7 +128,9 @@ class Node:
     @property
     def witness(self) -> Checkpoints:
         keys = self.keys
-        return Checkpoints(Desk(self.lab, self.store, self.log, keys.document, keys.cosigner, self.clock))
+        return Checkpoints(
+            Desk(self.lab, self.store, self.log, keys.document, keys.cosigner, self.clock, keys.data_key)
+        )
 
     def probe(self) -> PeerProbe:
         async def facts() -> NodeFacts:

@@ -109,12 +109,3 @@ def test_several_indicators_say_the_worst_the_first_and_the_last() -> None:
         "tlp": "green",
     }
     assert merged([]) == {}
-
-
-@pytest.mark.parametrize("marking", ["amber+strict", "red"])
-def test_what_may_not_be_passed_on_is_not_said(marking: str) -> None:
-    assert merged([{"severity": "high", "tlp": marking}]) == {}
-    assert merged([{"severity": "high", "tlp": marking}, {"severity": "low", "tlp": "amber"}]) == {
-        "severity": "low",
-        "tlp": "amber",
-    }

@@ -48,7 +48,16 @@ def test_a_long_row() -> None:
     assert row == Row(
         "acct-1",
         [("email", "x@example.com")],
-        Attributes("2026-02-03T00:00:00Z", "2026-03-04T00:00:00Z", 70, "red", "high", "silver fox", "ring", "2027-01-01T00:00:00Z"),
+        Attributes(
+            "2026-02-03T00:00:00Z",
+            "2026-03-04T00:00:00Z",
+            70,
+            "red",
+            "high",
+            "silver fox",
+            "ring",
+            "2027-01-01T00:00:00Z",
+        ),
     )
 
 

@@ -56,7 +56,9 @@ def _keep(store: Store, *rows: IndicatorRow) -> list[dict[str, Any]]:
 
 
 def test_times_are_widened_and_the_rest_is_the_newer(store: Store) -> None:
-    first = _row(first_seen="2026-02-02", last_seen="2026-02-03", confidence=10, tlp="red", label=b"x", campaign=b"c")
+    first = _row(
+        first_seen="2026-02-02", last_seen="2026-02-03", confidence=10, tlp="red", label=b"x", campaign=b"c"
+    )
     second = _row(
         first_seen="2026-01-01", last_seen="2026-01-02", confidence=0, tlp="green", expires_at="2027"
     )
@@ -74,7 +76,9 @@ def test_times_are_widened_and_the_rest_is_the_newer(store: Store) -> None:
 
 
 def test_empty_fields_change_nothing_and_are_filled(store: Store) -> None:
-    full = _row(first_seen="2", last_seen="3", confidence=1, tlp="red", label=b"x", campaign=b"c", expires_at="9")
+    full = _row(
+        first_seen="2", last_seen="3", confidence=1, tlp="red", label=b"x", campaign=b"c", expires_at="9"
+    )
     assert _keep(store, full, _row()) == [full._asdict()]
     other = full._replace(fingerprint=b"g")
     assert _keep(store, _row(fingerprint=b"g"), other)[1] == other._asdict()

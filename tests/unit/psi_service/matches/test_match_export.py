@@ -9,6 +9,7 @@ import pytest
 
 from psi_core.errors import NodeRefusing, NotFound
 from psi_core.kinds import STRENGTH_RULES
+from psi_core.kinds.labels import FIELDS
 from psi_core.log.entry import EntryKind
 from psi_service.matches.export import COLUMNS
 from psi_service.matches.service import MatchService
@@ -34,6 +35,7 @@ async def test_rows_for_a_csv_file(busy: MatchOffice) -> None:
         "tlp": "amber+strict",
         "status": "to review",
         "new": "yes",
+        **{f"peer_{name}": "" for name in FIELDS},
     }
     assert (rows[1]["actor"], rows[1]["tlp"]) == ("acct-3", "")
     text = io.StringIO()

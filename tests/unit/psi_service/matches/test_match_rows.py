@@ -7,7 +7,7 @@ import pytest
 from psi_core.errors import InputError, NotFound
 from psi_core.kinds import RARITY_RULES, STRENGTH_RULES
 from psi_service.matches.facts import Scope, read_facts
-from tests.match_office import CONSORTIUM_KEY, LAB_B, LAB_C, MatchOffice
+from tests.match_office import CONSORTIUM_KEY, DATA_KEY, LAB_B, LAB_C, MatchOffice
 
 
 async def test_rows_strongest_first(busy: MatchOffice) -> None:
@@ -131,7 +131,45 @@ async def test_a_pending_result_is_not_shown(busy: MatchOffice) -> None:
     with pytest.raises(NotFound, match="pending"):
         await busy.matches.list(session="s3")
     # Not even by its name: the email of acct-1 was shown before, that it matched again was not.
-    assert busy.store.query_now(lambda db: read_facts(db, Scope(session="s3"))).keys == ()
+    assert busy.store.query_now(lambda db: read_facts(db, Scope(session="s3"), DATA_KEY)).keys == ()
+
+
+async def test_a_row_shows_what_its_peer_says_of_all_that_matched(office: MatchOffice) -> None:
+    office.suspects("acct-1", {"email": ["a@x.org", "b@x.org"], "card": ["4242424242424242"]})
+    one = {"email": [("acct-1", {"email": "a@x.org"})]}
+    office.session("s1", LAB_B, one, said={"severity": "low", "campaign": "fox", "first_seen": "2026-02-03"})
+    office.session("s2", LAB_B, {"email": [("acct-1", {"email": "b@x.org"})]}, said={"severity": "high"})
+    office.session(
+        "s3", LAB_B, {"card": [("acct-1", {"card": "4242424242424242"})]}, said={"campaign": "owl"}
+    )
+    office.session("s4", LAB_C, one, said={})
+    said = {row.peer: (row.labels, {key.match_key: key.labels for key in row.match_keys})
+            for row in await office.matches.list()}  # fmt: skip
+    assert said == {
+        LAB_B: (
+            {"severity": "high", "campaign": "fox; owl", "first_seen": "2026-02-03"},
+            {
+                "card": {"campaign": "owl"},
+                "email": {"severity": "high", "campaign": "fox", "first_seen": "2026-02-03"},
+            },
+        ),
+        LAB_C: ({}, {"email": {}}),
+    }
+    # A session without labels leaves what was said, one with an empty label takes it back.
+    office.session("s5", LAB_B, one)
+    assert (await office.matches.show("acct-1"))[0].labels["first_seen"] == "2026-02-03"
+    office.session("s6", LAB_B, one, said={})
+    assert (await office.matches.show("acct-1"))[0].labels == {"severity": "high", "campaign": "owl"}
+
+
+async def test_what_a_peer_says_of_a_false_positive_does_not_count(office: MatchOffice) -> None:
+    office.suspects("acct-1", {"email": ["a@x.org"], "card": ["4242424242424242"]})
+    office.session("s1", LAB_B, {"email": [("acct-1", {"email": "a@x.org"})]}, said={"severity": "low"})
+    office.session(
+        "s2", LAB_B, {"card": [("acct-1", {"card": "4242424242424242"})]}, said={"severity": "high"}
+    )
+    row = await office.matches.mark("acct-1", LAB_B, "false positive", "card")
+    assert row.labels == {"severity": "low"}
 
 
 async def test_an_erased_actor_is_gone(busy: MatchOffice) -> None:

@@ -111,7 +111,10 @@ class Room:
                     f" VALUES ('{PEER}', ?, ?, ?, 's', 's')",
                     rows,
                 )
-                db.conn.executemany("INSERT INTO session_matches (session_id, match_key, fingerprint, actor) VALUES ('s', ?, ?, ?)", rows)
+                db.conn.executemany(
+                    "INSERT INTO session_matches (session_id, match_key, fingerprint, actor) VALUES ('s', ?, ?, ?)",
+                    rows,
+                )
 
         await self.run(work)
 

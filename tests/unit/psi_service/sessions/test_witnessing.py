@@ -38,7 +38,9 @@ class Pair:
 
     def of(self, lab: Lab) -> Checkpoints:
         keys = lab.keys
-        return Checkpoints(Desk(lab.name, lab.store, lab.log, keys.document, keys.cosigner, lab.clock))
+        return Checkpoints(
+            Desk(lab.name, lab.store, lab.log, keys.document, keys.cosigner, lab.clock, keys.data_key)
+        )
 
     async def exchange(self, log: Lab, witness: Lab) -> session_pb2.Checkpoint:
         """One exchange; returns the witness's answer, which the log has taken."""
