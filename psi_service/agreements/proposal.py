@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from psi_core.agreement.agreement import Agreement
 from psi_core.identity.instant import instant, moment
+from psi_core.kinds.labels import FIELDS
 from psi_core.log import jcs
 from psi_core.log.signed_text import Hex16, Instant, LabName, ShortText
 
@@ -43,6 +44,17 @@ class ProposedEngine(BaseModel):
         return {**given, "variant": _VARIANTS.get(given.get("engine", "openmined"), "")}
 
 
+class ProposedLabels(BaseModel):
+    """What a lab says of its indicators that match, to the other lab where that one learns."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    lab: LabName | None = Field(
+        None, description="Who gives the labels; left out: each lab whose peer learns."
+    )
+    fields: tuple[str, ...] = Field(description=f"Of {', '.join(FIELDS)}.")
+
+
 class Proposal(BaseModel):
     """Terms for one other lab. Whatever is left out takes its default here, and is in the signed text."""
 
@@ -56,6 +68,9 @@ class Proposal(BaseModel):
     engines: tuple[ProposedEngine, ...] = Field(
         (ProposedEngine(engine="oprf"), ProposedEngine(engine="vole"), ProposedEngine(engine="openmined")),
         description="Left out: oprf, vole for large sets, and openmined for a node without the native core.",
+    )
+    labels: tuple[ProposedLabels, ...] = Field(
+        (), description="What is said of what matches; left out: nothing."
     )
     valid_from: Instant | None = Field(None, description="Left out: the beginning of today, UTC.")
     valid_until: Instant | None = Field(None, description="Left out: 365 days after valid_from.")
@@ -76,11 +91,13 @@ def text_of(
     """
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
     labs = sorted([own_lab, proposal.lab])
+    learns = sorted(proposal.learns) if proposal.learns is not None else labs
     valid_from = proposal.valid_from or instant(today)
     fields = {
-        **proposal.model_dump(mode="json", exclude={"lab"}),
+        **proposal.model_dump(mode="json", exclude={"lab", "labels"}),
         "labs": labs,
-        "learns": sorted(proposal.learns) if proposal.learns is not None else labs,
+        "learns": learns,
+        **_labels(proposal, labs, learns),
         "valid_from": valid_from,
         "valid_until": proposal.valid_until or instant(moment(valid_from) + timedelta(days=VALID_DAYS)),
         "period_start": proposal.period_start or valid_from,
@@ -90,3 +107,18 @@ def text_of(
         "nonce": nonce,
     }
     return Agreement.from_text(f"{Agreement.TYPE}\n{jcs.encode(fields).decode()}\n")
+
+
+def _labels(proposal: Proposal, labs: list[str], learns: list[str]) -> dict[str, Any]:
+    """The grants, each lab's fields in their one order; unknown names stay, so that the text refuses them."""
+    fields: dict[str, set[str]] = {}
+    for given in proposal.labels:
+        givers = [given.lab] if given.lab else [lab for lab in labs if set(learns) - {lab}]
+        for lab in givers:
+            fields.setdefault(lab, set()).update(given.fields)
+    order = {name: place for place, name in enumerate(FIELDS)}
+    grants = [
+        {"lab": lab, "fields": sorted(names, key=lambda name: (order.get(name, len(order)), name))}
+        for lab, names in sorted(fields.items())
+    ]
+    return {"labels": grants} if grants else {}

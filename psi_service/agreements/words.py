@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from psi_core.agreement.agreement import Agreement, EngineTerms, MatchKeyTerms
+from psi_core.engines.labels import sealed_size
+from psi_core.kinds.labels import label_size
 from psi_core.kinds.match_key import MatchKey
 
 _REVEAL = {
@@ -30,6 +32,7 @@ def in_words(agreement: Agreement, own_lab: str) -> str:
         f"  who learns      {' and '.join(agreement.learns)}",
         f"  what is learnt  {'; or '.join(_REVEAL[reveal] for reveal in agreement.reveal)}",
         *(_engine(terms) for terms in agreement.engines),
+        *_labels(agreement),
         *_standing(agreement),
         "  match keys      each lab that learns may test in one session / in one period:",
         *(_match_key(agreement, terms) for terms in agreement.match_keys),
@@ -47,6 +50,19 @@ def in_words(agreement: Agreement, own_lab: str) -> str:
 def _engine(terms: EngineTerms) -> str:
     security = _SECURITY.get((terms.engine, terms.variant))
     return f"  engine          {terms.engine}, {terms.variant}{f': {security}' if security else ''}"
+
+
+def _labels(agreement: Agreement) -> list[str]:
+    """What each lab says of those of its indicators that match, and what that costs on the wire."""
+    lines = []
+    for grant in agreement.labels or ():
+        size = sealed_size(label_size(grant.fields))
+        reader = agreement.other(grant.lab)
+        lines += [
+            f"  labels          {grant.lab} says {', '.join(grant.fields)} of each match, to {reader} alone",
+            f"                  ({size} bytes an item, sealed; what is marked amber+strict or red is not said)",
+        ]
+    return lines or ["  labels          none: neither lab says anything of what matches"]
 
 
 def _standing(agreement: Agreement) -> list[str]:

@@ -111,6 +111,24 @@ def test_a_proposal_from_options(waiting: FakeNode) -> None:
     Proposal.model_validate(sent.json)
 
 
+def test_labels_of_both_labs_or_of_one(waiting: FakeNode) -> None:
+    labels = ("--labels", "severity,first_seen", "--labels", f"{LAB}:campaign")
+    sent = propose(waiting, "--title", "abuse", "--match-key", "email", *labels)
+    assert sent.json["labels"] == [
+        {"fields": ["severity", "first_seen"]},
+        {"fields": ["campaign"], "lab": LAB},
+    ]
+
+
+@pytest.mark.parametrize("text", ["", ",", "severity,", ":severity", "lab-b.example:"])
+def test_labels_that_name_no_field_are_not_sent(waiting: FakeNode, text: str) -> None:
+    words = ("--title", "abuse", "--match-key", "email", "--labels", text)
+    result = run_psi("agreements", "propose", LAB, *words, "--profile", waiting.profile)
+    assert result.exit_code != 0
+    assert "--labels is written" in result.output
+    assert not waiting.asked("POST /v1/agreements")
+
+
 def test_what_is_left_out_is_left_to_the_node(waiting: FakeNode) -> None:
     sent = propose(waiting, "--title", "abuse", "--match-key", "email")
     assert sent.json == {"lab": LAB, "title": "abuse", "match_keys": [{"match_key": "email"}]}

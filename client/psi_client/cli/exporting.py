@@ -20,6 +20,8 @@ from psi_client.cli.output import print_json
 from psi_client.cli.own_file import FileFormat
 from psi_client.cli.plain import plain
 from psi_client.cli.reach import node_at
+from psi_client.cli.spreadsheet import harmless
+from psi_core.kinds.labels import FIELDS
 
 if TYPE_CHECKING:
     from psi_client.node_client import NodeClient
@@ -32,6 +34,8 @@ EXAMPLES = examples(
 BATCH_BYTES = 4 << 20
 """Own rows go to the node in requests of about this size."""
 
+PEER_COLUMNS = tuple(f"peer_{name}" for name in FIELDS)
+"""What the lab in the column `peer` says."""
 ROW_COLUMNS = (
     "actor",
     "peer",
@@ -44,6 +48,7 @@ ROW_COLUMNS = (
     "tlp",
     "status",
     "new",
+    *PEER_COLUMNS,
 )
 VALUE_COLUMNS = (
     "actor",
@@ -56,6 +61,7 @@ VALUE_COLUMNS = (
     "last_seen",
     "tlp",
     "status",
+    *PEER_COLUMNS,
 )
 
 ValuesOption = Annotated[
@@ -86,7 +92,10 @@ def export(
     profile: ProfileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Export matches as CSV. The log notes who took them. With --values: one row for each value that matched."""
+    """Export matches as CSV. The log notes who took them. With --values: one row for each value that matched.
+
+    A cell that a spreadsheet would run as a formula begins with a single quote; --json has it as it is.
+    """
     from psi_client.cli.sessions import session_id
 
     with node_at(profile) as node:
@@ -163,14 +172,16 @@ def _batches(own: Iterator[dict[str, str]]) -> Iterator[list[dict[str, str]]]:
 
 
 def _csv(names: Sequence[str], rows: Iterable[Mapping[str, Any]], *, shown: bool) -> str:
-    """A header and the rows. On a terminal every cell is made plain; in a file it is what it is."""
+    """A header and the rows, every cell in quotes and none a formula. On a terminal every cell is made plain too."""
     found = io.StringIO()
-    writer = csv.writer(found, lineterminator="\n")
+    writer = csv.writer(found, lineterminator="\n", quoting=csv.QUOTE_ALL)
     writer.writerow(names)
     tidy = plain if shown and sys.stdout.isatty() else str
     for row in rows:
-        cells = ("; ".join(row[name]) if isinstance(row[name], list) else row[name] for name in names)
-        writer.writerow(tidy(cell) for cell in cells)
+        # An older node has no column for what its peers say.
+        cells = (row.get(name, "") for name in names)
+        texts = ("; ".join(cell) if isinstance(cell, list) else str(cell) for cell in cells)
+        writer.writerow(tidy(harmless(text)) for text in texts)
     return found.getvalue()
 
 

@@ -13,9 +13,11 @@ from psi_client.cli.options import JsonOption, LabArgument, ProfileOption, examp
 from psi_client.cli.output import console
 from psi_client.cli.reach import node_at
 from psi_core.errors import InvalidConfiguration
+from psi_core.kinds.labels import FIELDS
 
 EXAMPLES = examples(
     'psi agreements propose lab-b.example --title "abuse sharing 2026" --match-key email --match-key iban',
+    "psi agreements propose lab-b.example --title trial --match-key email --labels severity,campaign,first_seen",
     "psi agreements propose lab-b.example --terms terms.toml",
     "psi agreements propose lab-b.example --title trial --match-key email:50000:100000 --out proposal.note",
 )
@@ -63,6 +65,15 @@ EngineOption = Annotated[
         "--engine",
         metavar="NAME[:VARIANT]",
         help="Left out: oprf, vole (large sets) and openmined (no native core).",
+        show_default=False,
+    ),
+]
+LabelsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--labels",
+        metavar="[LAB:]FIELD,...",
+        help=f"What a lab says of its items that match: {', '.join(FIELDS)}. Without LAB: both. Left out: nothing.",
         show_default=False,
     ),
 ]
@@ -120,6 +131,7 @@ def propose(
     learns: LearnsOption = None,
     reveal: RevealOption = None,
     engine: EngineOption = None,
+    labels: LabelsOption = None,
     valid_from: FromOption = None,
     valid_until: UntilOption = None,
     period_start: StartOption = None,
@@ -133,6 +145,8 @@ def propose(
     as_json: JsonOption = False,
 ) -> None:
     """Propose terms to a pinned lab, signed by this one. Times are written 2026-12-01T00:00:00Z."""
+    from psi_client.cli import terms as reading
+
     given: dict[str, object] = {
         "lab": lab,
         "title": title,
@@ -147,13 +161,16 @@ def propose(
         "late_abort_limit": late_abort_limit,
         "bundle_days": bundle_days,
     }
-    _propose(given, match_key, engine, terms, out, profile, as_json)
+    listed = {
+        "match_keys": reading.match_keys(match_key),
+        "engines": reading.engines(engine),
+        "labels": reading.labels(labels),
+    }
+    _propose({**given, **listed}, terms, out, profile, as_json)
 
 
 def _propose(
     given: dict[str, object],
-    match_keys: list[str] | None,
-    engines: list[str] | None,
     file: Path | None,
     out: Path | None,
     profile: Path | None,
@@ -163,8 +180,6 @@ def _propose(
     from psi_client.cli.show.agreements import print_words
 
     terms = reading.with_options({} if file is None else reading.read_terms(file), given)
-    listed = {"match_keys": reading.match_keys(match_keys), "engines": reading.engines(engines)}
-    terms = reading.with_options(terms, listed)
     missing = [
         f"--{name.replace('_', '-').removesuffix('s')}"
         for name in ("title", "match_keys")

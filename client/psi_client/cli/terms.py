@@ -58,6 +58,18 @@ def engines(texts: Sequence[str] | None) -> list[Terms]:
     return found
 
 
+def labels(texts: Sequence[str] | None) -> list[Terms]:
+    """`FIELD,FIELD...`, or `LAB:FIELD,FIELD...` for one lab alone. Raises InputError."""
+    found = []
+    for text in texts or ():
+        lab, colon, listed = text.rpartition(":")
+        names = [name.strip() for name in listed.split(",")]
+        if not all(names) or (colon and not lab):
+            raise InputError("--labels is written FIELD,... or LAB:FIELD,..., such as severity,campaign")
+        found.append({"fields": names, **({"lab": lab} if lab else {})})
+    return found
+
+
 def _number(text: str) -> int:
     digits = text.replace("_", "").replace(",", "")
     if not digits.isascii() or not digits.isdigit():

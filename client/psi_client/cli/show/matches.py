@@ -7,10 +7,18 @@ from typing import Any
 
 from rich.console import Console
 
-from psi_client.cli.show.sessions import summary
+from psi_client.cli.show.sessions import print_unopened, summary
 from psi_client.cli.show.table import counted, day, print_line, print_pairs, print_table
 
 Rows = Sequence[Mapping[str, Any]]
+
+_SAID: Mapping[str, str] = {
+    "first_seen": "first seen {}",
+    "last_seen": "last seen {}",
+    "confidence": "confidence {}",
+    "tlp": "TLP {}",
+}
+"""How a field of a peer's label is worded; the others say what they are."""
 
 
 def print_match(console: Console, outcome: Mapping[str, Any]) -> None:
@@ -23,6 +31,7 @@ def print_match(console: Console, outcome: Mapping[str, Any]) -> None:
     print_rows(console, outcome["matches"], peers=False)
     actors, new = session["actors"] or 0, session["new_actors"] or 0
     print_line(console, f"{counted(actors, 'overlapping actor')}, {new:,} new", style="bold")
+    print_unopened(console, session)
     if session["left_out"]:
         words = (
             f"{counted(session['left_out'], 'actor')} left out of a joined match key: too many combinations"
@@ -49,10 +58,14 @@ def print_matches(console: Console, rows: Rows) -> None:
 
 
 def print_rows(console: Console, rows: Rows, *, peers: bool) -> None:
-    """The table: which match keys of an actor matched, out of how many that could have."""
+    """The table: which match keys of an actor matched, out of how many that could have.
+
+    What a peer says of them stands under its name.
+    """
     if not rows:
         return
-    headings = ["actor", "matched", "of", "strength", "first seen", "last seen", "status"]
+    saying = sorted({row["peer"] for row in rows if row.get("labels")})
+    headings = ["actor", "matched", "of", "strength", "first seen", "last seen", "status", *saying]
     if peers:
         headings.insert(1, "peer")
     filled = [
@@ -65,10 +78,16 @@ def print_rows(console: Console, rows: Rows, *, peers: bool) -> None:
             day(row["first_seen"]),
             day(row["last_seen"]),
             row["status"],
+            *(said(row.get("labels") or {}) if row["peer"] == lab else None for lab in saying),
         )
         for row in rows
     ]
-    print_table(console, headings, filled, wrap=("matched",))
+    print_table(console, headings, filled, wrap=("matched", *saying))
+
+
+def said(labels: Mapping[str, Any]) -> str:
+    """What a peer says, by field, on one line: `high; silver fox; first seen 2026-01-19`."""
+    return "; ".join(_SAID.get(name, "{}").format(value) for name, value in labels.items())
 
 
 def print_actor(console: Console, rows: Rows) -> None:
@@ -84,6 +103,7 @@ def print_actor(console: Console, rows: Rows) -> None:
                 "seen": f"{day(row['first_seen']) or '?'} to {day(row['last_seen']) or '?'}",
                 "tlp": row["tlp"],
                 "status": row["status"],
+                **({f"{row['peer']} says": said(row["labels"])} if row.get("labels") else {}),
             },
         )
         keys = [

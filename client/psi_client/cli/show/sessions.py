@@ -60,6 +60,16 @@ def print_session(console: Console, session: Mapping[str, Any]) -> None:
     for lane in session["lanes"]:
         if lane["run"] is not None:
             print_line(console, f"{lane['match_key']}: {lane['engine']} {lane['run']}", style="dim")
+    print_unopened(console, session)
+
+
+def print_unopened(console: Console, session: Mapping[str, Any]) -> None:
+    """Labels that did not open: what the peer sent with them is no match, or no label."""
+    for lane in session["lanes"]:
+        if lane.get("unopened"):
+            labels = f"{counted(lane['unopened'], 'label')} of {session['peer']}"
+            words = f"{lane['match_key']}: {labels} did not open; what matched by its tag alone is no match"
+            print_line(console, words, style="yellow")
 
 
 def summary(session: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from psi_core.agreement.agreement import Agreement
 from psi_core.errors import Conflict, InputError, InvalidText, NotFound
-from psi_service.agreements.proposal import Proposal, ProposedEngine, ProposedMatchKey
+from psi_service.agreements.proposal import Proposal, ProposedEngine, ProposedLabels, ProposedMatchKey
 from tests.offices import KEY, LAB_A, LAB_B, LAB_C, NOW, Office
 
 
@@ -213,6 +213,31 @@ async def test_what_daily_runs_tell_is_said_where_oprf_is_agreed(a: Office) -> N
     without = proposal(engines=(ProposedEngine(engine="openmined"),))
     plain = await a.agreements.propose(without, send=False)
     assert "daily runs" not in await a.agreements.text_for_people(plain.hash)
+
+
+async def test_labels_are_granted_by_each_lab_whose_peer_learns(a: Office) -> None:
+    both = proposal(labels=(ProposedLabels(fields=("first_seen", "severity")),))
+    terms = (await a.agreements.propose(both, send=False)).terms
+    assert [terms.granted(lab) for lab in (LAB_A, LAB_B)] == [("severity", "first_seen")] * 2
+    more = ProposedLabels(lab=LAB_B, fields=("campaign", "severity"))
+    one = proposal(learns=(LAB_A,), labels=(ProposedLabels(fields=("severity",)), more))
+    view = await a.agreements.propose(one, send=False)
+    assert [view.terms.granted(lab) for lab in (LAB_A, LAB_B)] == [(), ("severity", "campaign")]
+    words = await a.agreements.text_for_people(view.hash)
+    assert f"{LAB_B} says severity, campaign of each match, to {LAB_A} alone" in words
+    assert "70 bytes an item" in words
+    none = await a.agreements.propose(proposal(), send=False)
+    assert none.terms.labels is None
+    assert "neither lab says anything of what matches" in await a.agreements.text_for_people(none.hash)
+
+
+async def test_labels_that_cannot_be_are_not_proposed(a: Office) -> None:
+    for labels in (
+        ProposedLabels(fields=("value",)),
+        ProposedLabels(lab="lab-c.example", fields=("severity",)),
+    ):
+        with pytest.raises(InvalidText, match="labels"):
+            await a.agreements.propose(proposal(labels=(labels,)), send=False)
 
 
 async def test_all_of_it_is_said_in_words(a: Office) -> None:
