@@ -207,6 +207,7 @@ def session(
         "profile": "v1",
         "direction": "both",
         "reveal": "items",
+        "labels": None,
     }
     change = offer or {}
     asked = Offer(

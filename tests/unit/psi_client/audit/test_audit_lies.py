@@ -20,7 +20,7 @@ from psi_core.log.note import Note
 from psi_core.log.tiles import encode_bundle, entries_path, tiles_of
 from psi_core.log.withheld import for_peer
 from psi_core.log.witness_policy import WitnessPolicy
-from psi_core.session.opening import Abort, Offer, Refuse
+from psi_core.session.opening import Abort, Offer, Refuse, SessionLabels
 from tests.logged_labs import Lab, Line, Session, a_year_of, cosign, honest, session
 
 A, B = "lab-a.example/psi-log", "lab-b.example/psi-log"
@@ -162,6 +162,15 @@ def test_lie_session_outside_its_agreement(lab_a: Lab, lab_b: Lab, tmp_path: Pat
     claim = broken(report_on(tmp_path, lab_a))["sessions within their agreement"]
     assert places(claim) == [(A, at), (A, then)]
     assert "no earlier entry holds" in claim.words
+
+
+def test_lie_labels_that_the_agreement_does_not_grant(lab_a: Lab, lab_b: Lab, tmp_path: Path) -> None:
+    terms = a_year_of(lab_a, lab_b)
+    labels = SessionLabels(initiator=("severity",))
+    at = session(lab_a, lab_b, terms, 1, offer={"labels": labels}).write()["lab-a.example", "decision"]
+    claim = broken(report_on(tmp_path, lab_a))["sessions within their agreement"]
+    assert places(claim) == [(A, at)]
+    assert "severity of lab-a.example asked, which it does not grant" in claim.words
 
 
 def test_lie_agreement_of_one_signature(lab_a: Lab, lab_b: Lab, tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def _row(
     last: str | None = None,
 ) -> IndicatorRow:
     mark = b"fingerprint" + bytes([number])
-    return IndicatorRow(actor, kind, mark, derived, first, last, None, None, None, None)
+    return IndicatorRow(actor, kind, mark, derived, first, last, *[None] * 6)
 
 
 async def test_show(store: Store) -> None:
