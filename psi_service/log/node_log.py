@@ -114,6 +114,8 @@ class NodeLog:
             self._size = await self._store.transaction(self._start)
         except NodeRefusing as error:
             self.refusal = error.message
+            # Nothing is signed; what is there can be read, and is told as it is.
+            self._size = await self._store.query(stored_size)
         else:
             self.refusal = None
 

@@ -159,3 +159,14 @@ async def test_a_head_file_that_cannot_be_written_stops_the_node(
     await log.verify_at_start()
     assert log.refusal is None
     assert log.size == 2
+
+
+async def test_a_log_that_refuses_is_still_told_and_read_as_it_is(
+    store: Store, log: NodeLog, tmp_path: Path
+) -> None:
+    await _append(store, log, 3)
+    (tmp_path / "head" / "head").unlink()
+    again = NodeLog(store, SIGNER, tmp_path / "head" / "head", clock)
+    await again.verify_at_start()
+    assert again.refusal is not None
+    assert (again.size, len(await again.entries(0, 10))) == (3, 3)
