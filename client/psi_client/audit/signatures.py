@@ -42,19 +42,21 @@ class SignatureChecks:
 
     def __init__(self, good: set[bytes] | None = None) -> None:
         self._good = set() if good is None else good
-        self._waiting: list[tuple[bytes, Signed]] = []
-        self._given: list[tuple[bytes, Signed]] = []
+        self._waiting: dict[bytes, list[Signed]] = {}
+        self._count = 0
+        self._given: dict[bytes, list[Signed]] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="signatures")
         self._running: Future[list[int]] | None = None
 
     def expect(self, signed: Signed) -> None:
-        """Take one signature."""
+        """Take one signature; one that stands in several entries is checked once."""
         digest = _digest(signed)
         if digest in self._good:
             _right(signed)
             return
-        self._waiting.append((digest, signed))
-        if len(self._waiting) >= BATCH:
+        self._waiting.setdefault(digest, []).append(signed)
+        self._count += 1
+        if self._count >= BATCH:
             self._hand_over()
 
     def finish(self) -> None:
@@ -65,8 +67,8 @@ class SignatureChecks:
 
     def _hand_over(self) -> None:
         self._settle()
-        self._given, self._waiting = self._waiting, []
-        checks = [(each.verifier, each.message, each.value) for _, each in self._given]
+        self._given, self._waiting, self._count = self._waiting, {}, 0
+        checks = [(first.verifier, first.message, first.value) for first, *_ in self._given.values()]
         self._running = self._thread.submit(wrong_signatures, checks)
 
     def _settle(self) -> None:
@@ -74,13 +76,14 @@ class SignatureChecks:
         if self._running is None:
             return
         wrong = frozenset(self._running.result())
-        for number, (digest, each) in enumerate(self._given):
-            if number in wrong:
-                each.faults.add(f"{each.where}: {_reason(each)}", each.position)
-                continue
-            if len(self._good) < MAX_GOOD:
+        for number, (digest, alike) in enumerate(self._given.items()):
+            if number not in wrong and len(self._good) < MAX_GOOD:
                 self._good.add(digest)
-            _right(each)
+            for each in alike:
+                if number in wrong:
+                    each.faults.add(f"{each.where}: {_reason(each)}", each.position)
+                else:
+                    _right(each)
         self._running = None
 
 
