@@ -146,10 +146,8 @@ def _offered_lanes(row: dict[str, Any]) -> tuple[LaneView, ...]:
 
 
 def _actors(db: sqlite_utils.Database, session_id: str) -> tuple[int, int]:
-    """How many own actors this session matched, and how many of them no earlier session had."""
-    row = db.execute(
-        "SELECT count(DISTINCT actor), count(DISTINCT CASE WHEN first_session = ? THEN actor END)"
-        " FROM matches WHERE first_session = ? OR last_session = ?",
-        (session_id, session_id, session_id),
-    ).fetchone()
-    return int(row[0]), int(row[1])
+    """How many own actors this session matched, and how many of them had a match that no earlier session brought."""
+    matched = "SELECT count(DISTINCT actor) FROM session_matches WHERE session_id = ?"
+    new = "SELECT count(DISTINCT actor) FROM matches WHERE first_session = ?"
+    (actors,), (first,) = (db.execute(each, (session_id,)).fetchone() for each in (matched, new))
+    return actors, first

@@ -229,3 +229,16 @@ async def test_counts_that_differ_are_signed_as_fault_and_not_shown(tmp_path):
     assert (record.lanes[0].results.initiator, record.lanes[0].results.responder) == ("0", "1")
     await a.stop()
     await b.stop()
+
+
+async def test_an_earlier_session_still_says_what_it_matched(tmp_path):
+    a, b, terms = await prepared(tmp_path)
+    first = await run(a, b, terms)
+    a.suspects({"a-9": {"email": ["late@x.org"]}})
+    b.suspects({"b-9": {"email": ["late@x.org"]}})
+    second = await run(a, b, terms)
+    assert (second.actors, second.new_actors) == (first.actors + 1, 1)
+    again = await a.sessions.get(first.session_id)
+    assert (again.actors, again.new_actors) == (first.actors, first.new_actors)
+    await a.stop()
+    await b.stop()
