@@ -16,11 +16,14 @@ from psi_service.log.export import export_log
 from psi_service.log.mirror import Mirror
 from psi_service.node.app import Node
 from psi_service.node.reach import node_without_ports
+from psi_service.recovery.key_files import finish
+from psi_service.recovery.renewing import Renewed
 from psi_service.recovery.writing import Recovered
 from psi_service.store.reading import reading
 from tests.two_nodes import LABS, Place, introduce, places
 
 EMAIL = {"match_key": "email", "max_size": 50_000, "evaluations_per_period": 100_000}
+OLD, NEW = "lab-a.example/psi-log", "lab-a.example/psi-log/2"
 SECRET = BackupSecret(KEY_FILE, b"k" * 32)
 
 
@@ -130,3 +133,33 @@ def content(place: Place) -> list[Any]:
             "own_checkpoints",
         )
         return [db.conn.execute(f"SELECT * FROM {name} ORDER BY 1, 2").fetchall() for name in tables]
+
+
+async def rotate(place: Place, **wishes: Any) -> Renewed:
+    async with node_without_ports(place.settings, system_clock) as node:
+        done = await node.renewing.rotate(**wishes)
+    assert finish(place.settings) is not None
+    return done
+
+
+async def new_start(place: Place, *, without: tuple[str, ...] = (), number: int | None = None) -> Renewed:
+    async with node_without_ports(place.settings, system_clock) as node:
+        done = await node.renewing.new_start((), without, number)
+    assert finish(place.settings) is not None
+    return done
+
+
+async def pinned_anew(at: Place, other: Place) -> None:
+    note = (other.data_dir / "card").read_text()
+    await at.ask(lambda client: client.add_peer(note))
+
+
+async def ready(tmp_path: Path) -> tuple[Place, Place]:
+    """Two labs with one session behind them; neither runs."""
+    a, b = await places(tmp_path)
+    async with b.running(), a.running():
+        await introduce(a, b, [EMAIL])
+        await import_actors(a, "ada", "bob")
+        await import_actors(b, "bob", "cyd")
+        assert (await match(a, LABS[1]))["state"] == "complete"
+    return a, b

@@ -9,9 +9,11 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from psi_core.errors import NodeRefusing, StoreError
+from psi_core.log.tree import root
 from psi_service.log.head_file import HeadFile
 from psi_service.log.start_rules import check_extends, check_start, checkpoint_of
 from psi_service.log.stored_tree import stored_size
+from psi_service.log.succession import past_nodes
 from psi_service.store.database import DATABASE_FILE
 from psi_service.store.migrations import migrate
 from psi_service.store.reading import copy_store, reading
@@ -32,9 +34,10 @@ def bring_up_to_date(database: Path) -> None:
         raise StoreError(f"the database cannot be read: {error}") from error
 
 
-def check_live_log(folder: Path, head_path: Path, origin: str, backup: Database) -> int:
-    """Check the copy in `folder`, its log against the head file, and that it goes on from the backup's log.
+def check_live_log(folder: Path, head_path: Path, origin: str, backup: Database, saved: str) -> int:
+    """Check the copy in `folder`, its log against the head file, and that it goes on from the backup's log `saved`.
 
+    The backup may be of a log that ended since: then it has to be the beginning of that one, as it was put away.
     Returns its size. Raises StoreError, NodeRefusing: then the log is lost, and the backup's takes its place.
     """
     with reading(folder) as live:
@@ -43,5 +46,9 @@ def check_live_log(folder: Path, head_path: Path, origin: str, backup: Database)
         head = check_start(live, HeadFile(head_path), origin)
         if head.size == 0:
             raise NodeRefusing("the log in the folder is empty")
-        check_extends(live, checkpoint_of(backup, origin, stored_size(backup)), "the backup")
+        known = checkpoint_of(backup, saved, stored_size(backup))
+        if saved == origin:
+            check_extends(live, known, "the backup")
+        elif root(known.size, past_nodes(live, saved)) != known.root:
+            raise NodeRefusing(f"the log {saved} that was put away in the folder is not the backup's")
         return head.size

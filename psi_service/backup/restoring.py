@@ -119,7 +119,7 @@ def _plan(data_dir: Path, stage: Path, manifest: Manifest) -> Plan:
         try:
             (stage / LIVE).mkdir(mode=0o700)
             copied(data_dir, stage / LIVE)
-            size = check_live_log(stage / LIVE, settings.head_path, keys.log.name, backup)
+            size = check_live_log(stage / LIVE, settings.head_path, keys.log.name, backup, saved.log.name)
         except (StoreError, NodeRefusing) as error:
             return Plan(manifest, False, error.message, entries, stage, settings, saved)
     if keys.data_key != saved.data_key:
@@ -168,6 +168,8 @@ def _keep_head(plan: Plan, aside: Path) -> None:
         live = None
     if live is not None and live.origin == saved.origin and live.size > saved.size:
         return
+    if live is not None and live.origin != saved.origin:
+        return  # Of a later log, or not of this lab: either way the node has to refuse.
     if head_file.path.exists():
         shutil.copy2(head_file.path, aside / "head")
     head_file.write(saved)

@@ -43,7 +43,7 @@ def _store(settings: Settings, keys: NodeKeys | None, clock: Clock) -> Iterator[
     if database.state != "ok":
         return
     if keys is not None:
-        yield check_log(settings, keys.log.name)
+        yield check_log(settings, keys.log.verifier)
     if (times := check_times(settings, clock())) is not None:
         yield times
     yield from check_jobs(settings, clock())

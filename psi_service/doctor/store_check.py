@@ -7,12 +7,14 @@ from datetime import datetime, timedelta
 
 from psi_core.errors import NodeRefusing, StoreError
 from psi_core.log.entry import Entry
+from psi_core.log.key import Verifier
 from psi_service.clock import instant
 from psi_service.doctor.finding import Finding, fault, ok, warning
 from psi_service.jobs.late import late_jobs
 from psi_service.log.head_file import HeadFile
-from psi_service.log.start_rules import check_extends, check_recovered
+from psi_service.log.start_rules import check_extends, check_not_succeeded, check_recovered
 from psi_service.log.stored_tree import check_tree, read_entry
+from psi_service.log.succession import check_in_place
 from psi_service.settings import Settings
 from psi_service.store.migrations import migrations
 from psi_service.store.reading import reading
@@ -44,7 +46,7 @@ def check_database(settings: Settings) -> Finding:
     return ok("database", f"The database is whole ({pages:,} pages, schema {schema}).")
 
 
-def check_log(settings: Settings, origin: str) -> Finding:
+def check_log(settings: Settings, own: Verifier) -> Finding:
     """The whole tree, and that it extends the head file. The head is read first: the log may grow meanwhile."""
     head_file = HeadFile(settings.head_path)
     try:
@@ -53,11 +55,14 @@ def check_log(settings: Settings, origin: str) -> Finding:
             size = check_tree(db)
             if "restorations" in db.table_names():
                 check_recovered(db)
+            if "past_logs" in db.table_names():
+                check_in_place(db, own)
+                check_not_succeeded(db, size)
             if head is None:
                 return fault(
                     "log", f"The head file {head_file.path} is missing.", "Put it back; nothing is signed."
                 )
-            if head.origin != origin:
+            if head.origin != own.name:
                 return fault(
                     "log",
                     f"The head file {head_file.path} is another log's.",

@@ -9,9 +9,9 @@ from sqlite_utils import Database
 
 from psi_core.errors import Conflict, NotFound
 from psi_core.log.tiles import layout
-from psi_core.log.tree import ReadNode
 from psi_core.log.withheld import for_peer
 from psi_service.log.export import LogExport, prepare
+from psi_service.log.succession import past_nodes
 
 
 class PastLog(NamedTuple):
@@ -44,25 +44,13 @@ def export_past(db: Database, origin: str, directory: Path, *, peer: str | None 
         raise NotFound(f"{origin} never signed a checkpoint: nobody outside has seen anything of it")
     prepare(directory)
     files = 1
-    for path, content in layout(found.size, _nodes(db, origin), lambda at: _entry(db, origin, at, peer)):
+    for path, content in layout(found.size, past_nodes(db, origin), lambda at: _entry(db, origin, at, peer)):
         target = directory / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
         files += 1
     (directory / "checkpoint").write_bytes(found.checkpoint)
     return LogExport(origin, found.size, files, directory)
-
-
-def _nodes(db: Database, origin: str) -> ReadNode:
-    sql = "SELECT hash FROM past_log_nodes WHERE origin = ? AND level = ? AND position = ?"
-
-    def read(level: int, position: int) -> bytes:
-        row = db.conn.execute(sql, (origin, level, position)).fetchone()
-        if row is None:
-            raise Conflict(f"the log {origin} that was put away is damaged: restore it from a backup")
-        return bytes(row[0])
-
-    return read
 
 
 def _entry(db: Database, origin: str, position: int, peer: str | None) -> bytes:

@@ -4,6 +4,7 @@ the tree      every entry and node hashes to what was stored
 head file     there, whole, of this log, and a prefix of the database's entries
 peer's copy   a checkpoint that our log key signed is a prefix too
 backup        a log that was restored from one has been recovered
+successor     the log has not named one
 """
 
 from __future__ import annotations
@@ -12,11 +13,14 @@ import hmac
 
 from sqlite_utils import Database
 
-from psi_core.errors import NodeRefusing
+from psi_core.errors import InvalidText, NodeRefusing
 from psi_core.log.checkpoint import Checkpoint
+from psi_core.log.entry import Entry
+from psi_core.log.succession import number_of, successor
 from psi_core.log.tree import root
 from psi_service.log.head_file import HeadFile
-from psi_service.log.stored_tree import check_tree, node_reader, stored_size
+from psi_service.log.stored_tree import check_tree, node_reader, read_entry, stored_size
+from psi_service.log.succession import closing
 
 
 def checkpoint_of(db: Database, origin: str, size: int) -> Checkpoint:
@@ -37,7 +41,14 @@ def check_start(db: Database, head_file: HeadFile, origin: str) -> Checkpoint:
             f"the head file {head_file.path} is missing, and the log has {size} entries. Put the file back; "
             "without it the log cannot show that it was not set back, and nothing is signed"
         )
+    check_not_succeeded(db, size)
     if head is not None:
+        if _later(head.origin, origin):
+            raise NodeRefusing(
+                f"the head file {head_file.path} is of {head.origin}, a later log of this lab: the store and the keys "
+                "are from before that began. Put the newest ones back, or begin another log with "
+                "`psi-node log new-start`"
+            )
         if head.origin != origin:
             raise NodeRefusing(
                 f"the head file {head_file.path} belongs to the log {head.origin}, this one is {origin}. "
@@ -45,6 +56,27 @@ def check_start(db: Database, head_file: HeadFile, origin: str) -> Checkpoint:
             )
         check_extends(db, head, f"the head file {head_file.path}")
     return checkpoint_of(db, origin, size)
+
+
+def check_not_succeeded(db: Database, size: int) -> None:
+    """A log that has named its successor may not go on, unless it is just being closed. Raises NodeRefusing."""
+    data = read_entry(db, size - 1) if size else b""
+    try:
+        following = successor(Entry.decode(data)) if data else None
+    except InvalidText:
+        return
+    if following is not None and closing(db) is None:
+        raise NodeRefusing(
+            f"the log was closed for {following.name}, which is not here: the store and the keys are from before that "
+            "began. Put the newest ones back, or begin another log with `psi-node log new-start`"
+        )
+
+
+def _later(origin: str, own: str) -> bool:
+    try:
+        return origin.startswith(own.partition("/psi-log")[0] + "/") and number_of(origin) > number_of(own)
+    except InvalidText:
+        return False
 
 
 def check_recovered(db: Database) -> None:

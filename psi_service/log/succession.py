@@ -10,6 +10,7 @@ from sqlite_utils import Database
 
 from psi_core.errors import NodeRefusing
 from psi_core.log.key import Verifier
+from psi_core.log.tree import ReadNode
 
 _MOVE = (
     "INSERT INTO past_log_entries SELECT :origin, position, kind, peer, data FROM log_entries",
@@ -24,6 +25,21 @@ ON CONFLICT (origin) DO UPDATE SET successor = excluded.successor, checkpoint = 
 """
 _CLOSED = "SELECT origin, successor FROM past_logs WHERE put_away IS NULL"
 _NEWEST = "SELECT successor FROM past_logs WHERE put_away IS NOT NULL ORDER BY rowid DESC LIMIT 1"
+
+
+def past_nodes(db: Database, origin: str) -> ReadNode:
+    """Reads the tree of a log that was put away; raises NodeRefusing for a node that it does not have."""
+    sql = "SELECT hash FROM past_log_nodes WHERE origin = ? AND level = ? AND position = ?"
+
+    def read(level: int, position: int) -> bytes:
+        row = db.conn.execute(sql, (origin, level, position)).fetchone()
+        if row is None:
+            raise NodeRefusing(
+                f"the log {origin} that was put away does not have node {position} of level {level}"
+            )
+        return bytes(row[0])
+
+    return read
 
 
 def close(db: Database, key: Verifier, successor: Verifier, now: str) -> None:

@@ -65,7 +65,7 @@ class Checkpoints:
         One smaller than the newest is kept too: sessions of both orders overlap, so it may be late. Raises
         InvalidNote, InvalidSignature, or InvalidCheckpoint when the peer signed two logs of the same size.
         """
-        seen = Checkpoint.open(note, peer.log_verifier)
+        seen = _opened(note, peer)
         await self._desk.store.transaction(lambda db: self._keep(db, peer.lab, seen, note))
 
     async def witness(
@@ -78,7 +78,7 @@ class Checkpoints:
         we cosigned (its checkpoint is kept as evidence).
         """
         check_checkpoint(given)
-        seen = Checkpoint.open(given.note, peer.log_verifier)
+        seen = _opened(given.note, peer)
         judged = await self._desk.store.transaction(
             lambda db: self._judge(db, peer.lab, seen, given, log_it=log_it)
         )
@@ -161,6 +161,17 @@ class Checkpoints:
             fault = error
         latest, note = witnessed.latest_cosigned(db, seen.origin)
         return _Judged(note, latest.size if latest else 0, fault)
+
+
+def _opened(note: bytes, peer: Card) -> Checkpoint:
+    """A peer's checkpoint, signed by the log key of its pinned card."""
+    origin = Checkpoint.parse(Note.parse(note).text).origin
+    if origin != peer.log_origin and origin.startswith(f"{peer.lab}/"):
+        raise InvalidSignature(
+            f"{peer.lab} shows a checkpoint of {origin}, and its pinned card names {peer.log_origin}: it has begun "
+            "another log. Ask its people for the new card (psi peers add)"
+        )
+    return Checkpoint.open(note, peer.log_verifier)
 
 
 def _check_no_fork(db: sqlite_utils.Database, lab: str, seen: Checkpoint) -> None:

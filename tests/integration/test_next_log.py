@@ -21,42 +21,22 @@ from psi_service.identity.key_files import read_keys
 from psi_service.log.past import export_past
 from psi_service.node.reach import node_without_ports
 from psi_service.recovery.key_files import finish
-from psi_service.recovery.renewing import Renewed
 from psi_service.store.reading import reading
-from tests.lost_logs import EMAIL, behind, card_of, content, exported, import_actors, ledger, match
-from tests.two_nodes import LABS, Place, introduce, places
-
-OLD, NEW = "lab-a.example/psi-log", "lab-a.example/psi-log/2"
-
-
-async def rotate(place: Place, **wishes: Any) -> Renewed:
-    async with node_without_ports(place.settings, system_clock) as node:
-        done = await node.renewing.rotate(**wishes)
-    assert finish(place.settings) is not None
-    return done
-
-
-async def new_start(place: Place, *, without: tuple[str, ...] = (), number: int | None = None) -> Renewed:
-    async with node_without_ports(place.settings, system_clock) as node:
-        done = await node.renewing.new_start((), without, number)
-    assert finish(place.settings) is not None
-    return done
-
-
-async def pinned_anew(at: Place, other: Place) -> None:
-    note = (other.data_dir / "card").read_text()
-    await at.ask(lambda client: client.add_peer(note))
-
-
-async def ready(tmp_path: Path) -> tuple[Place, Place]:
-    """Two labs with one session behind them; neither runs."""
-    a, b = await places(tmp_path)
-    async with b.running(), a.running():
-        await introduce(a, b, [EMAIL])
-        await import_actors(a, "ada", "bob")
-        await import_actors(b, "bob", "cyd")
-        assert (await match(a, LABS[1]))["state"] == "complete"
-    return a, b
+from tests.lost_logs import (
+    NEW,
+    OLD,
+    behind,
+    card_of,
+    content,
+    exported,
+    ledger,
+    match,
+    new_start,
+    pinned_anew,
+    ready,
+    rotate,
+)
+from tests.two_nodes import LABS, Place
 
 
 def entries(place: Place, table: str = "log_entries") -> list[Entry]:

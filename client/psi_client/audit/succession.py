@@ -122,8 +122,9 @@ def _misfit(old: LogFacts, new: LogFacts, head: Checkpoint, first: Place) -> Fin
     if old.read > head.size:
         words = f"{old.log} goes on for {old.read - head.size:,} entries behind the end that {new.log} names"
         return Finding(State.BROKEN, words, (Place(log=old.log, position=head.size), first))
+    named = old.succession.successor
     rotated = new.succession.continues is not None and new.succession.continues.reason == "rotated"
-    if rotated and str(old.succession.successor) != new.succession.own_key:
+    if (rotated or named is not None) and str(named) != new.succession.own_key:
         words = f"the last entry of {old.log} does not name the key of {new.log} as its successor"
         return Finding(State.BROKEN, words, (Place(log=old.log, position=old.read - 1), first))
     return None
