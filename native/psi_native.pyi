@@ -127,6 +127,9 @@ class OprfKnown:
     def recall(self, list: _ReadOnly) -> OprfRecalled:
         """Where the items of a list stand; ValueError where one comes twice."""
 
+    def recall_more(self, begun: OprfRecalled, list: _ReadOnly) -> OprfRecalled:
+        """The same of a longer list, which begins with the one that was looked up and has few items more."""
+
     def counting(self) -> bytes:
         """Rows that count, in the order of their items."""
 

@@ -21,7 +21,7 @@ from psi_core.engines.oprf.generation import Generation
 from psi_core.engines.oprf.key import KeyStatement
 from psi_core.engines.oprf.lane import item_domain
 from psi_core.engines.oprf.segment import GenerationName, Left, Segment
-from psi_core.errors import StoreError
+from psi_core.errors import PsiError, StoreError
 from psi_core.session.items import items_of
 from psi_service.sessions.chains import Chain, ChainReader, Link, chain_of, grown_long, set_chain
 from psi_service.sessions.segment_file import FOLDER, read, remove, write
@@ -119,7 +119,7 @@ class Generations:
             if grown_long(held.chain):
                 try:
                     link = await asyncio.to_thread(self._write_base, held)
-                except StoreError as fault:
+                except PsiError as fault:
                     log.warning("cache not shortened", match_key=held.row["match_key"], reason=str(fault))
                     continue
                 await self._store.transaction(partial(self._replace, held, (link,)))
@@ -165,7 +165,7 @@ class Generations:
                 left = found.without(erased, statement, sends=bool(sends))
                 if left is not None:
                     _rename(self._store, db, file, self._write(left))
-            except StoreError as fault:
+            except PsiError as fault:
                 log.warning("cache thrown away", match_key=match_key, reason=str(fault))
                 where = "id IN (SELECT generation FROM generation_segments WHERE file = ?)"
                 _delete(self._store, db, where, (file,))

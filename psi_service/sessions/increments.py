@@ -10,13 +10,15 @@ from functools import partial
 import structlog
 
 from psi_core.agreement.agreement import Agreement
-from psi_core.engines.oprf.changes import receiver_terms, sender_terms, untagged
+from psi_core.engines.oprf.changes import receiver_terms, sender_terms, set_items, untagged
 from psi_core.engines.oprf.generation import Generation, common
 from psi_core.engines.oprf.key import KeyStatement
+from psi_core.engines.oprf.recalled import Recalled
 from psi_core.engines.oprf.segment import GenerationName
 from psi_core.engines.questions import CHANGES, same
 from psi_core.errors import ProtocolFault
 from psi_core.session.opening import Accept, GenerationTerms, Offer
+from psi_core.session.packed import Packed
 from psi_service.sessions.epoch_keys import KEYED, EpochKeys, LaneKey, LaneKeys
 from psi_service.sessions.freezing import Frozen, Room
 
@@ -63,6 +65,16 @@ class Increment:
     statement: KeyStatement
     generation: Generation = field(repr=False)
     terms: GenerationTerms
+    _known: list[Recalled] = field(default_factory=list, repr=False)
+
+    @property
+    def set_items(self) -> Packed | None:
+        """The items of our set, as long as they are held."""
+        return self._known[0].items if self._known else None
+
+    def take_known(self) -> Recalled | None:
+        """The items of our set as the generation knows them; once, so that they are not held longer than needed."""
+        return self._known.pop() if self._known else None
 
 
 class Increments:
@@ -146,13 +158,28 @@ class Increments:
         """Our own numbers of changes since each generation, now that the set is frozen."""
         if standing.statement is None or not standing.found:
             return Step(why=standing.why)
-        count = sender_terms if sends else receiver_terms
-        made = []
-        for each in standing.found:
-            terms = await asyncio.to_thread(count, each, frozen.snapshot.elements, bucket)
-            if terms is not None:
-                made.append(Increment(standing.statement, each, terms))
-        return Step(tuple(made), NONE_COMMON if made else NOT_WHOLE)
+        made = await asyncio.to_thread(
+            _counted, standing.statement, standing.found, frozen.snapshot.elements, bucket, sends=sends
+        )
+        return Step(made, NONE_COMMON if made else NOT_WHOLE)
+
+
+def _counted(
+    statement: KeyStatement,
+    generations: Sequence[Generation],
+    elements: Sequence[bytes],
+    bucket: int,
+    *,
+    sends: bool,
+) -> tuple[Increment, ...]:
+    """The changes of our set since each generation. Heavy: run it in a thread."""
+    items, made = set_items(statement, elements), []
+    for each in generations:
+        known = Recalled(each, items)
+        terms = (sender_terms if sends else receiver_terms)(each, known, bucket)
+        if terms is not None:
+            made.append(Increment(statement, each, terms, [known]))
+    return tuple(made)
 
 
 def in_this_epoch(steps: Sequence[Step], keys: LaneKeys) -> tuple[Step, ...]:

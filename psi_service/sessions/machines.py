@@ -19,9 +19,11 @@ from psi_core.session.items import (
     CANARY_PLACES,
     PRIVATE_CANARIES,
     LaneItems,
+    LanePlaces,
     domain,
     dummy,
     fill,
+    items_of,
     shared_canaries,
 )
 from psi_core.session.results import SALT_BYTES
@@ -48,7 +50,12 @@ def fill_lanes(session: OpenSession) -> tuple[LaneItems, ...]:
         shared = shared_canaries(session.consortium_key, *nonces, session.ctx, number)
         # Private canaries and a pure sender's fresh dummies are made alike: neither can match anything.
         private = [dummy(secrets.token_bytes(SALT_BYTES)) for _ in range(PRIVATE_CANARIES)]
-        filled.append(fill(where, frozen.snapshot.elements, shared, private))
+        step = session.increments[number]
+        if step is not None and step.set_items is not None:
+            canaries = items_of(where, [*shared, *private])
+            filled.append(LaneItems(step.set_items + canaries, LanePlaces(len(step.set_items))))
+        else:
+            filled.append(fill(where, frozen.snapshot.elements, shared, private))
         frozen.release()
     return tuple(filled)
 
@@ -173,5 +180,5 @@ def _context(
             facts["keep_chunk"] = keep_chunk
         if step is None:
             return OprfLane(**vars(plain), **facts, caches=True)
-        return DeltaLane(**vars(plain), **facts, generation=step.generation)
+        return DeltaLane(**vars(plain), **facts, generation=step.generation, begun=step.take_known())
     return plain

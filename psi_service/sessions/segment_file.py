@@ -11,9 +11,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import mmap
 import os
 import secrets
+import weakref
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -61,18 +61,13 @@ def read(folder: Path, name: str, data_key: bytes, file_hash: bytes) -> Segment:
     Raises StoreError when it is missing, another one than the store names, or malformed. The file may be removed
     while the segment is in use.
     """
-    path = folder / name
+    file = _File(folder / name)
+    if not hmac.compare_digest(file.digest(), file_hash):
+        raise StoreError(f"the cache {file.path} is not the file that the store names")
     try:
-        with path.open("rb") as file:
-            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except (OSError, ValueError) as error:
-        raise StoreError(f"the cache {path} cannot be read ({error})") from error
-    if not hmac.compare_digest(hashlib.sha256(data).digest(), file_hash):
-        raise StoreError(f"the cache {path} is not the file that the store names")
-    try:
-        return _Reader(data, name, data_key).segment()
+        return _Reader(file, name, data_key).segment()
     except (ValueError, KeyError, TypeError) as fault:
-        raise StoreError(f"the cache {path} has another form than this version writes") from fault
+        raise StoreError(f"the cache {file.path} has another form than this version writes") from fault
 
 
 def remove(path: Path) -> None:
@@ -81,12 +76,43 @@ def remove(path: Path) -> None:
         path.unlink()
 
 
+class _File:
+    """An open file, read piece by piece (a mapped one would end the node where its disk fails); closed with its last
+    reader."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            weakref.finalize(self, os.close, self._descriptor)
+            self.length = os.fstat(self._descriptor).st_size
+        except OSError as error:
+            raise StoreError(f"the cache {path} cannot be read ({error.strerror})") from error
+
+    def digest(self) -> bytes:
+        """The SHA-256 of all of it."""
+        digest = hashlib.sha256()
+        for start in range(0, self.length, _FRAME):
+            digest.update(self.read(start, min(start + _FRAME, self.length)))
+        return digest.digest()
+
+    def read(self, start: int, end: int) -> bytes:
+        """These bytes of it; raises StoreError unless all of them can be had."""
+        try:
+            found = os.pread(self._descriptor, max(end - start, 0), start)
+        except OSError as error:
+            raise StoreError(f"the cache {self.path} cannot be read ({error.strerror})") from error
+        if len(found) != end - start:
+            raise StoreError(f"the cache {self.path} is shorter than it was")
+        return found
+
+
 class _Reader:
     """The frames of one file, by their places."""
 
-    def __init__(self, data: mmap.mmap, name: str, data_key: bytes) -> None:
-        self._data, self._name, self._data_key = data, name, data_key
-        end = _LENGTH + int.from_bytes(data[:_LENGTH], "big")
+    def __init__(self, file: _File, name: str, data_key: bytes) -> None:
+        self._file, self._name, self._data_key = file, name, data_key
+        end = _LENGTH + int.from_bytes(file.read(0, _LENGTH), "big")
         self._head = json.loads(self.frame(0, _LENGTH, end))
         self._at, self._number = end, 1
 
@@ -94,7 +120,7 @@ class _Reader:
         parts = {name: b"".join(self._frames(self._head["lengths"][name])) for name in PARTS}
         rows = self._head["rows"]
         outputs = SealedOutputs(self, self._number, self._at, rows)
-        if self._at + rows * OUTPUT_BYTES + -(-rows // ROWS_A_BLOCK) * _SEAL != len(self._data):
+        if self._at + rows * OUTPUT_BYTES + -(-rows // ROWS_A_BLOCK) * _SEAL != self._file.length:
             raise ValueError("the file is longer or shorter than its parts")
         before = self._head["before"]
         facts = Facts(
@@ -112,7 +138,7 @@ class _Reader:
 
     def frame(self, number: int, start: int, end: int) -> bytes:
         """One frame, opened; raises StoreError."""
-        return sealing.open(self._data_key, self._data[start:end], _aad(self._name, number))
+        return sealing.open(self._data_key, self._file.read(start, end), _aad(self._name, number))
 
 
 class SealedOutputs:

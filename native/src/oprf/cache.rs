@@ -3,6 +3,7 @@
 //! A run changes a little, so nothing here is sorted or copied whole but the list of tags. Every item has a row: its
 //! place in the base, or after the base in the order in which runs added it. Outputs are kept elsewhere, by row.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -52,7 +53,7 @@ pub struct Step<'a> {
 }
 
 /// Where the items of a list stand among what is known.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Recalled {
     /// For each item of the list its row, or `NO_ROW`.
     pub rows: Vec<u32>,
@@ -192,6 +193,30 @@ impl Known {
             return Err(OprfFault::Twice { what: "an item of the list", index: pair[1].1 as usize });
         }
         Ok(Recalled { rows, unknown, gone: self.not_met(&met) })
+    }
+
+    /// The same of a longer list, which begins with the list that was looked up and has few items more.
+    pub fn recall_more(&self, begun: &Recalled, list: &[Encoded]) -> Result<Recalled, OprfFault> {
+        check_rows(list.len())?;
+        let (got, want) = (list.len(), begun.rows.len());
+        let more = list.get(want..).ok_or(OprfFault::Count { what: "items of a longer list", got, want })?;
+        let mut new: HashSet<&Encoded> = begun.unknown.iter().map(|place| &list[*place as usize]).collect();
+        let mut found = begun.clone();
+        for (index, item) in (want..).zip(more) {
+            let row = self.row(item);
+            let first = if row == NO_ROW {
+                found.unknown.push(index as u32);
+                new.insert(item)
+            } else {
+                let gone = found.gone.iter().position(|gone| *gone == row);
+                gone.map(|at| found.gone.remove(at)).is_some()
+            };
+            if !first {
+                return Err(OprfFault::Twice { what: "an item of the list", index });
+            }
+            found.rows.push(row);
+        }
+        Ok(found)
     }
 
     /// Rows that count and were not met: few, so that the base is not gone through item by item.

@@ -62,6 +62,17 @@ impl OprfKnown {
         Ok(OprfRecalled(py.detach(|| self.0.recall(list))?))
     }
 
+    /// Where the items of a longer list stand, which begins with the one that was looked up.
+    fn recall_more(
+        &self,
+        py: Python<'_>,
+        begun: &OprfRecalled,
+        list: PyBuffer<u8>,
+    ) -> PyResult<OprfRecalled> {
+        let list = encoded("items", buffer::bytes(&list)?)?;
+        Ok(OprfRecalled(py.detach(|| self.0.recall_more(&begun.0, list))?))
+    }
+
     /// Rows that count, in the order of their items.
     fn counting<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         found(py, || Ok(packed(&self.0.counting().0)))

@@ -9,26 +9,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from psi_core.engines.oprf.generation import Generation, delta_size, width_of
+from psi_core.engines.oprf.key import KeyStatement
 from psi_core.engines.oprf.lane import item_domain
 from psi_core.engines.oprf.recalled import Recalled
 from psi_core.session.items import CANARY_PLACES, items_of
 from psi_core.session.opening import GenerationTerms
+from psi_core.session.packed import Packed
 
 
 def untagged(generation: Generation, elements: Sequence[bytes]) -> list[int]:
     """Places of those of the elements (32 bytes each) that the generation does not know, ascending."""
-    return _recalled(generation, elements).unknown
+    return Recalled(generation, set_items(generation.statement, elements)).unknown
 
 
-def receiver_terms(generation: Generation, elements: Sequence[bytes], bucket: int) -> GenerationTerms:
-    """What a receiver shows: the generation, and its new items with the 16 canaries, padded to the bucket."""
-    unknown = _recalled(generation, elements).unknown
-    return _named(generation, new=delta_size(len(unknown) + CANARY_PLACES, bucket))
+def receiver_terms(generation: Generation, known: Recalled, bucket: int) -> GenerationTerms:
+    """What a receiver shows: the generation, and its new items with the 16 canaries, padded to the bucket.
+
+    known: the items of its frozen set, as that generation knows them.
+    """
+    return _named(generation, new=delta_size(len(known.unknown) + CANARY_PLACES, bucket))
 
 
-def sender_terms(generation: Generation, elements: Sequence[bytes], bucket: int) -> GenerationTerms | None:
+def sender_terms(generation: Generation, known: Recalled, bucket: int) -> GenerationTerms | None:
     """What a sender shows; None when its frozen set was not made to change by whole buckets."""
-    known = _recalled(generation, elements)
     added = len(known.unknown) + CANARY_PLACES
     removed = known.gone + len(generation.orphans) // width_of(generation.statement)
     if added % bucket or removed % bucket:
@@ -36,8 +39,9 @@ def sender_terms(generation: Generation, elements: Sequence[bytes], bucket: int)
     return _named(generation, added=added, removed=removed)
 
 
-def _recalled(generation: Generation, elements: Sequence[bytes]) -> Recalled:
-    return Recalled(generation, items_of(item_domain(generation.statement), elements))
+def set_items(statement: KeyStatement, elements: Sequence[bytes]) -> Packed:
+    """The items of a frozen set (elements of 32 bytes) in the epoch of a key."""
+    return items_of(item_domain(statement), elements)
 
 
 def _named(generation: Generation, **numbers: int) -> GenerationTerms:

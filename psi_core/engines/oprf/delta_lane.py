@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from psi_core.engines.oprf.generation import Generation, width_of
 from psi_core.engines.oprf.lane import OprfLane
+from psi_core.engines.oprf.recalled import Recalled
 from psi_core.errors import EngineFault
 
 
@@ -14,11 +15,13 @@ class DeltaLane(OprfLane):
     """One `oprf` lane that pays only for what changed.
 
     generation: our state of the generation that Offer and Accept name.
+    begun: the lane's items but for the canaries, as they were looked up when the changes were counted.
     Sizes stand in `parameters`, each stated by the side that knows it: `new` (the receiver's items that it has no
     output for), `added` and `removed` (the sender's tags).
     """
 
     generation: Generation = field(kw_only=True)
+    begun: Recalled | None = field(default=None, kw_only=True, repr=False)
 
     @property
     def new(self) -> int:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import secrets
 from array import array
 from collections.abc import Iterator
+from dataclasses import replace
 
 from psi_core import native_core
 from psi_core.engines.interface import Outcome
@@ -32,10 +33,10 @@ class DeltaReceiver:
     """Learns which of all its items the sender holds now, and evaluates only those without an output."""
 
     def __init__(self, lane: DeltaLane) -> None:
-        self._lane = lane
+        self._lane = replace(lane, begun=None)
         self._bits = lane.statement.tag_bits
         self._seed = secrets.token_bytes(SEED_BYTES)
-        self._known = Recalled(lane.generation, lane.items)
+        self._known = Recalled(lane.generation, lane.items, lane.begun)
         self._new = self._to_evaluate()
         self._outputs: list[bytes] = []
         self._chunks = cut(lane.new)

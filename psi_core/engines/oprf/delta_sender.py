@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from psi_core import native_core
 from psi_core.engines.interface import Outcome
@@ -21,10 +22,10 @@ class DeltaSender:
     """Serves what changed: evaluates its own new items and the receiver's, nothing else."""
 
     def __init__(self, lane: DeltaLane, key: EpochKey) -> None:
-        self._lane = lane
+        self._lane = replace(lane, begun=None)
         self._secret = key.secret
         self._width = width_of(lane.statement)
-        self._known = Recalled(lane.generation, lane.items)
+        self._known = Recalled(lane.generation, lane.items, lane.begun)
         if len(self._known.unknown) != lane.added:
             raise EngineFault(
                 f"oprf: lane {lane.match_key} adds {len(self._known.unknown):,} tags, {lane.added:,} stated"

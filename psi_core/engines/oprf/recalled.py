@@ -21,17 +21,30 @@ class Recalled:
     unknown: places of items that it has no output of, ascending.
     """
 
-    def __init__(self, generation: Generation, items: Sequence[bytes]) -> None:
-        """Look every item up; raises EngineFault when two are equal."""
+    def __init__(self, generation: Generation, items: Sequence[bytes], begun: Recalled | None = None) -> None:
+        """Look every item up; raises EngineFault when two are equal.
+
+        begun: of the same generation, and of the first of these items, which are not looked up again.
+        """
         self._generation = generation
         self._items = Packed.of(items)
+        known = generation.known
         try:
-            self._found = generation.known.recall(self._items.buffer)
+            self._found: native_core.native.OprfRecalled = (
+                known.recall(self._items.buffer)
+                if begun is None
+                else known.recall_more(begun._found, self._items.buffer)
+            )
         except ValueError as fault:
             raise EngineFault(f"oprf: the lane is no set: {fault}") from None
         self.unknown = native_core.positions(self._found.unknown)
         self._outputs = b""
         self._tags = b""
+
+    @property
+    def items(self) -> Packed:
+        """The items, in lane order."""
+        return self._items
 
     @property
     def gone(self) -> int:

@@ -81,6 +81,24 @@ fn runs_on_runs_know_what_a_map_knows() -> Checked {
 }
 
 #[test]
+fn a_longer_list_is_found_as_the_whole_would_be() -> Checked {
+    let all = inputs(60, 7);
+    let known = base(&all[..40])?;
+    let list = [&all[10..40], &all[45..60], &all[..5], &all[40..43]].concat();
+    for begun in [0, 20, 45, 47, list.len()] {
+        let found = known.recall_more(&known.recall(&list[..begun])?, &list)?;
+        let whole = known.recall(&list)?;
+        assert_eq!((found.rows, found.unknown, found.gone), (whole.rows, whole.unknown, whole.gone));
+    }
+    let begun = known.recall(&list[..40])?;
+    for twice in [0, 35, 44] {
+        assert!(known.recall_more(&begun, &[&list[..45], &list[twice..=twice]].concat()).is_err(), "{twice}");
+    }
+    assert!(known.recall_more(&begun, &list[..39]).is_err());
+    Ok(())
+}
+
+#[test]
 fn a_list_is_a_set() -> Checked {
     let all = inputs(30, 4);
     let known = base(&all[..20])?;

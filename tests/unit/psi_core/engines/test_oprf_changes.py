@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from psi_core import native_core
-from psi_core.engines.oprf.changes import receiver_terms, sender_terms, untagged
+from psi_core.engines.oprf.changes import receiver_terms, sender_terms, set_items, untagged
 from psi_core.engines.oprf.generation import Generation, width_of
 from psi_core.engines.oprf.key import EpochKey
 from psi_core.engines.oprf.lane import item_domain
+from psi_core.engines.oprf.recalled import Recalled
 from psi_core.engines.oprf.segment import Facts, segment_of
 from psi_core.engines.questions import changes
 from psi_core.errors import ProtocolFault
@@ -76,17 +79,22 @@ def test_numbers_of_changes_are_whole_buckets() -> None:
     made = Generation.based_on(statement, base)
 
     assert untagged(made, [*elements[:3], b"x" * 32, elements[4]]) == [3]
-    assert receiver_terms(made, elements, 64).new == 64
-    assert receiver_terms(made, [bytes([9]) * 32, *elements], 16).new == 32
-    assert sender_terms(made, elements[:32], 16) == GenerationTerms(
+
+    def known(given: Sequence[bytes], state: Generation = made) -> Recalled:
+        return Recalled(state, set_items(statement, given))
+
+    assert receiver_terms(made, known(elements), 64).new == 64
+    assert receiver_terms(made, known([bytes([9]) * 32, *elements]), 16).new == 32
+    assert sender_terms(made, known(elements[:32]), 16) == GenerationTerms(
         number=1, hash=made.name.hash.hex(), added=16, removed=16
     )
-    assert sender_terms(made, elements[:31], 16) is None
+    assert sender_terms(made, known(elements[:31]), 16) is None
 
     left = base.without(items[:16], statement, sends=True)
     assert left is not None
     assert (len(left.items), len(left.orphans), left.outputs.count) == (32 * 32, len(tags) // 3, 32)
     assert set(native_core.cut(left.items)) == set(items[16:])
-    assert sender_terms(Generation.based_on(statement, left), elements[16:], 16) == GenerationTerms(
+    purged = Generation.based_on(statement, left)
+    assert sender_terms(purged, known(elements[16:], purged), 16) == GenerationTerms(
         number=1, hash=made.name.hash.hex(), added=16, removed=16
     )

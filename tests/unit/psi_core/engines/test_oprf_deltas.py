@@ -17,6 +17,7 @@ from psi_core.engines.oprf.engine import Oprf
 from psi_core.engines.oprf.generation import Generation, common, delta_size, width_of
 from psi_core.engines.oprf.key import EpochKey
 from psi_core.engines.oprf.lane import parameters_of
+from psi_core.engines.oprf.recalled import Recalled
 from psi_core.engines.oprf.segment import GenerationName
 from psi_core.errors import EngineFault, ProtocolFault
 from tests.oprf_lanes import CTX, Lanes, carry, items, lanes
@@ -87,6 +88,8 @@ def delta_lanes(
             returns=returns,
             key=key,
             generation=state,
+            # As in a session: the set was looked up before its canaries were known.
+            begun=Recalled(state, items(given)[: len(given) // 2]) if key else None,
         )
 
     return lane(own, peer, epoch.ours, None), lane(peer, own, epoch.theirs, epoch.key)

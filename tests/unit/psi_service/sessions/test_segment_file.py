@@ -1,0 +1,101 @@
+"""Segment files of engine `oprf`: what was written comes back, and nothing else is taken for it."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from psi_core.engines.oprf import kept_outputs
+from psi_core.engines.oprf.kept_outputs import OUTPUT_BYTES, JoinedOutputs, PackedOutputs
+from psi_core.engines.oprf.segment import Facts, GenerationName, Segment
+from psi_core.errors import EngineFault, StoreError
+from psi_service.sessions import segment_file
+from psi_service.sessions.segment_file import read, remove, write
+
+KEY = bytes(range(32))
+ROWS = 50
+
+
+@pytest.fixture(autouse=True)
+def small_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(segment_file, "_FRAME", 256)
+    for module in (segment_file, kept_outputs):
+        monkeypatch.setattr(module, "ROWS_A_BLOCK", 16)
+
+
+def segment(before: GenerationName | None = None) -> Segment:
+    return Segment(
+        Facts(before, os.urandom(32), 1024),
+        os.urandom(32 * ROWS),
+        os.urandom(9 * ROWS),
+        PackedOutputs(os.urandom(OUTPUT_BYTES * ROWS)),
+        gone=os.urandom(64),
+        leaving=b"",
+        coming=os.urandom(900),
+        orphans=os.urandom(9),
+    )
+
+
+def outputs(given: Segment) -> bytes:
+    return b"".join(block for _, block in JoinedOutputs([given.outputs]).blocks())
+
+
+@pytest.mark.parametrize("before", [None, GenerationName(3, bytes(range(32)))])
+def test_what_was_written_comes_back(tmp_path: Path, before: GenerationName | None) -> None:
+    given = segment(before)
+    name, digest = write(tmp_path / "generations", KEY, given)
+    path = tmp_path / "generations" / name
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    found = read(path.parent, name, KEY, digest)
+    assert found.facts == given.facts
+    for part in segment_file.PARTS:
+        assert getattr(found, part) == getattr(given, part)
+        assert not getattr(given, part) or getattr(given, part) not in path.read_bytes()
+    remove(path)
+    assert outputs(found) == outputs(given)  # also when the file has no name any more
+    chosen = [49, 0, 16, 15, 17, 0]
+    kept = outputs(given)
+    rows = [kept[at * OUTPUT_BYTES : (at + 1) * OUTPUT_BYTES] for at in chosen]
+    assert JoinedOutputs([found.outputs]).rows(chosen) == b"".join(rows)
+
+
+def test_no_other_file_is_taken_for_it(tmp_path: Path) -> None:
+    name, digest = write(tmp_path, KEY, segment())
+    whole = (tmp_path / name).read_bytes()
+    for changed in (whole[:-1], whole + b"x", b"", whole[:100] + b"!" + whole[101:]):
+        (tmp_path / name).write_bytes(changed)
+        with pytest.raises(StoreError, match="not the file that the store names"):
+            read(tmp_path, name, KEY, digest)
+    (tmp_path / name).write_bytes(whole)
+    with pytest.raises(StoreError, match="cannot be opened"):
+        read(tmp_path, name, bytes(32), digest)
+    other = "0" * 32
+    (tmp_path / other).write_bytes(whole)
+    with pytest.raises(StoreError, match="cannot be opened"):
+        read(tmp_path, other, KEY, digest)
+    with pytest.raises(StoreError, match="cannot be read"):
+        read(tmp_path, "1" * 32, KEY, digest)
+
+
+def test_outputs_that_change_after_the_file_was_opened_are_no_outputs(tmp_path: Path) -> None:
+    name, digest = write(tmp_path, KEY, segment())
+    found, path = read(tmp_path, name, KEY, digest), tmp_path / name
+    whole = path.read_bytes()
+    with path.open("r+b") as file:
+        file.seek(len(whole) - 10)
+        file.write(b"!")
+    assert len(found.outputs.block(0)) == 16 * OUTPUT_BYTES
+    with pytest.raises(EngineFault, match="damaged"):
+        found.outputs.block(3)
+    os.truncate(path, len(whole) // 2)
+    with pytest.raises(EngineFault, match="damaged"):
+        found.outputs.block(2)
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(StoreError, match="cannot be written"):
+        write(tmp_path / "file", KEY, segment())
