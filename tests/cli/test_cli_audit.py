@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -37,6 +41,41 @@ def test_the_report_for_people_and_for_machines(exports: tuple[Lab, list[str]], 
     assert document.startswith("<!DOCTYPE html>")
     assert report.heads[0].root in document
     assert page.stat().st_mode & 0o077 == 0
+
+
+@pytest.fixture
+def published(exports: tuple[Lab, list[str]]) -> Iterator[str]:
+    """The URL of the first export, on a server of plain files."""
+    handler = partial(SilentHandler, directory=exports[1][0])
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+class SilentHandler(SimpleHTTPRequestHandler):
+    """Serves files and tells nobody."""
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+def test_logs_at_urls_and_in_folders(exports: tuple[Lab, list[str]], published: str, tmp_path: Path) -> None:
+    _, (first, *rest) = exports
+    done = run_psi("audit", "verify", published, *rest, "--json")
+    assert done.exit_code == 0, done.output
+    in_folders = run_psi("audit", "verify", first, *rest, "--json")
+    assert json.loads(done.stdout) == json.loads(in_folders.stdout)
+    twice = run_psi("audit", "verify", published, f"{published}/", *rest)
+    assert "the same URL is named twice" in twice.stderr
+    made = run_psi("audit", "fetch", tmp_path / "kept", "--url", published, *rest[1:], "--json")
+    assert json.loads(made.stdout)["log"] == "lab-a.example/psi-log"
+    assert (tmp_path / "kept" / "checkpoint").read_bytes() == (Path(first) / "checkpoint").read_bytes()
+    again = run_psi("audit", "fetch", tmp_path / "kept", "--url", published, *rest[1:])
+    assert "is not empty" in again.stderr
+    assert "given together" in run_psi("audit", "fetch", tmp_path / "new", "--url", published).stderr
 
 
 def test_a_saved_checkpoint(exports: tuple[Lab, list[str]], tmp_path: Path) -> None:

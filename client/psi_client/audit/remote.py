@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from psi_client.log_download import ENTRIES, paths
+from psi_client.log_download import ENTRIES, LogDownload, paths
 from psi_client.profile import Profile, is_loopback
 from psi_client.rest import tls_of
 from psi_core.errors import (
@@ -72,7 +72,7 @@ class RemoteLog:
     def __exit__(self, *_: object) -> None:
         self._http.close()
 
-    def fetch_into(self, folder: Path, verifiers: Sequence[Verifier]) -> None:
+    def fetch_into(self, folder: Path, verifiers: Sequence[Verifier]) -> LogDownload:
         """Write the log's files below the empty `folder`; what is missing there is for the audit to tell.
 
         Raises VerificationError when no key of `verifiers` signed its checkpoint, PeerUnreachable, ProtocolFault,
@@ -87,6 +87,7 @@ class RemoteLog:
                 f"{self._base} serves {head.origin}, of which KEYS has no key: nothing was fetched"
             )
         parsed.verified_by(*known)
+        files = 1
         for path in paths(head.size):
             is_bundle = path.startswith(ENTRIES)
             try:
@@ -97,9 +98,12 @@ class RemoteLog:
                 continue
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_bytes(content)
+            files += 1
         with suppress(NotFound):
             (folder / "cosigned").write_bytes(self._fetch("cosigned", MAX_NOTE))
+            files += 1
         (folder / "checkpoint").write_bytes(note)
+        return LogDownload(head.origin, head.size, files, folder)
 
     def _fetch(self, path: str, limit: int) -> bytes:
         url = f"{self._base}/{path}"

@@ -89,18 +89,45 @@ def verify(
         fail(error.message, error.code)
 
 
-@app.command("fetch", epilog=examples("psi audit fetch export/lab-a --profile lab-a-auditor.json"))
+@app.command(
+    "fetch",
+    epilog=examples(
+        "psi audit fetch export/lab-a --profile lab-a-auditor.json",
+        "psi audit fetch export/lab-a --url https://lab-a.example/psi-log --keys keys.txt",
+    ),
+)
 def fetch(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.", show_default=False)],
+    url: Annotated[
+        str | None,
+        typer.Option(
+            "--url", metavar="URL", help="A log that is published there; needs --keys.", show_default=False
+        ),
+    ] = None,
+    keys: Annotated[
+        Path | None,
+        typer.Option(
+            "--keys",
+            metavar="FILE",
+            help="With --url: the log's key is among them, or nothing is fetched.",
+            show_default=False,
+        ),
+    ] = None,
     profile: ProfileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Fetch a lab's log from its node, with a token of role auditor. Nothing of it is believed yet: verify it."""
+    """Fetch a log, from a node with a token of role auditor or from a URL. Nothing of it is believed yet: verify it."""
+    from psi_client.cli.audited_logs import fetched
     from psi_client.cli.reach import node_at
     from psi_client.cli.show.audit import print_fetched
 
-    with node_at(profile) as node:
-        made = node.export_log(folder)
+    if (url is None) != (keys is None):
+        raise InvalidConfiguration("--url and --keys are given together: what is fetched has to be signed")
+    if url is not None and keys is not None:
+        made = fetched(url, folder, keys)
+    else:
+        with node_at(profile) as node:
+            made = node.export_log(folder)
     found = {"log": made.origin, "folder": str(folder), "size": made.size, "files": made.files}
     answer(found, print_fetched, as_json=as_json)
 

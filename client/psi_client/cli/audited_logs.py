@@ -7,9 +7,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from psi_client.audit.keys import read_keys
 from psi_client.audit.remote import RemoteLog, is_url
+from psi_client.log_download import LogDownload
 from psi_client.profile import Profile
-from psi_core.errors import InvalidConfiguration
+from psi_core.errors import Conflict, InvalidConfiguration
 from psi_core.log.key import Verifier
 
 
@@ -33,3 +35,13 @@ def folders_of(
                     log.fetch_into(folder, verifiers)
             found.append(folder)
         yield found
+
+
+def fetched(url: str, folder: Path, keys: Path) -> LogDownload:
+    """The log at `url` in the new or empty `folder`. Raises Conflict, and what reading keys and fetching raise."""
+    verifiers = read_keys(keys, outside=[folder])
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise Conflict(f"{folder} is not empty: name a new folder, so that no two logs are mixed")
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with RemoteLog(url) as log:
+        return log.fetch_into(folder, verifiers)
