@@ -27,7 +27,10 @@ def _session(arguments: argparse.Namespace) -> Shown:
     new = arguments.new
     if arguments.changed is not None:
         new = max(1, int(arguments.items * arguments.changed))
-    return measure_session(arguments.engine, arguments.items, arguments.direction, arguments.rounds, new)
+    return measure_session(
+        *(arguments.engine, arguments.items, arguments.direction, arguments.rounds, new),
+        labels=arguments.labels,
+    )
 
 
 def _audit(arguments: argparse.Namespace) -> Shown:
@@ -80,6 +83,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--engine", default="openmined")
     made.add_argument("--items", type=_number, default=50_000, help="on each side")
     made.add_argument("--direction", choices=("initiator", "responder", "both"), default="initiator")
+    made.add_argument("--labels", action="store_true", help="labels go along, and are told apart")
     grown = made.add_mutually_exclusive_group()
     grown.add_argument(
         "--changed",

@@ -13,8 +13,13 @@ from typing import Any
 from benchmarks.children import answer_of, cpu_seconds, family, peak_rss
 from benchmarks.figures import Figures
 from benchmarks.two_nodes import NodeProcess, forget_caches, give_list, two_nodes
+from psi_core.engines.labels import sealed_size
+from psi_core.engines.oprf.generation import delta_size
+from psi_core.engines.oprf.return_frames import RETURN_BUCKET
 from psi_core.engines.registry import engines
 from psi_core.errors import EngineFault
+from psi_core.kinds.labels import label_size
+from psi_core.session.items import SHARED_CANARIES
 from psi_service.sessions.progress import Phase
 
 MATCH_KEY = "device_id"
@@ -22,17 +27,23 @@ OVERLAP = 100
 """One item in so many is on both lists."""
 
 
-def measure_session(engine: str, items: int, direction: str, rounds: int, new: int | None = None) -> Figures:
+FIELDS = ("severity", "campaign", "first_seen")
+"""Of the labels that go along when they are asked for."""
+
+
+def measure_session(
+    engine: str, items: int, direction: str, rounds: int, new: int | None = None, *, labels: bool = False
+) -> Figures:
     """Sessions and baselines take turns, `rounds` times; every figure is the median of its rounds.
 
     `seconds` run from Begin (both snapshots are frozen and logged) to the result in the initiator's memory.
     `new` (engine `oprf`): the measured sessions are incremental, after so many items were added to each list; baseline
-    `full` is a session that both nodes run in full.
+    `full` is a session that both nodes run in full. `labels`: both lists' labels go along; their bytes are told apart.
     """
     variant = engines()[engine].variant
     with TemporaryDirectory(prefix="psi-benchmark-") as temporary:
         folder = Path(temporary)
-        with two_nodes(folder, MATCH_KEY, engine, variant) as nodes:
+        with two_nodes(folder, MATCH_KEY, engine, variant, FIELDS if labels else ()) as nodes:
             shared = _give_lists(nodes, folder, items)
             idle = max(map(_memory, nodes))
             if engine != "oprf":
@@ -42,11 +53,12 @@ def measure_session(engine: str, items: int, direction: str, rounds: int, new: i
             peak = max(map(_memory, nodes))
     runs, baselines = [run for run, _ in turns], [beside for _, beside in turns]
     lane = runs[-1]["lane"]
+    label_bytes = _label_bytes(engine, direction, lane) if labels else 0
     return Figures(
         command="session",
         items=items,
         seconds=median([run["seconds"] for run in runs]),
-        bytes=runs[-1]["bytes"],
+        bytes=runs[-1]["bytes"] - label_bytes,
         peak_rss_bytes=peak,
         baselines=_medians(baselines, "seconds"),
         cpu_seconds=median([run["cpu_seconds"] for run in runs]),
@@ -58,6 +70,7 @@ def measure_session(engine: str, items: int, direction: str, rounds: int, new: i
             "rounds": rounds,
             "run": lane["run"],
             "padded_size": lane["own_size"],
+            "label_bytes_per_item": round(label_bytes / items, 2),
             "whole_session_seconds": round(median([run["whole"] for run in runs]), 4),
             "rss_before_bytes": idle,
             "cores": os.cpu_count(),
@@ -92,6 +105,15 @@ def _turn(
         give_list(node, folder, [_device() for _ in range(new)])
     baselines["full"] = {name: full[name] for name in ("seconds", "cpu_seconds")}
     return _one(*nodes, engine, direction, shared), baselines
+
+
+def _label_bytes(engine: str, direction: str, lane: Mapping[str, Any]) -> int:
+    """What labels take on the wire: one for each padded item of who gives them, or for each returned value."""
+    theirs = lane["peer_size"] if direction != "responder" else 0
+    ours = lane["own_size"] if direction != "initiator" else 0
+    if engine == "oprf" and direction == "both":
+        ours = delta_size(lane["matched"] + SHARED_CANARIES, RETURN_BUCKET)
+    return (theirs + ours) * sealed_size(label_size(FIELDS))
 
 
 def _device() -> str:

@@ -97,29 +97,33 @@ class NodeProcess:
 
 @contextmanager
 def two_nodes(
-    folder: Path, match_key: str, engine: str, variant: str
+    folder: Path, match_key: str, engine: str, variant: str, fields: Sequence[str] = ()
 ) -> Iterator[tuple[NodeProcess, NodeProcess]]:
-    """Both run, hold each other's card and a consortium's key, and agree on one match key without narrow bounds."""
+    """Both run, hold each other's card and a consortium's key, and agree on one match key without narrow bounds.
+
+    `fields`: labels that both give.
+    """
     nodes = tuple(NodeProcess(lab, folder / lab) for lab in LABS)
     started: list[NodeProcess] = []
     try:
         for node in nodes:
             node.start()
             started.append(node)
-        introduce(started[0], started[1], _terms(match_key, engine, variant))
+        introduce(started[0], started[1], _terms(match_key, engine, variant, fields))
         yield started[0], started[1]
     finally:
         for node in started:
             node.stop()
 
 
-def _terms(match_key: str, engine: str, variant: str) -> dict[str, Any]:
+def _terms(match_key: str, engine: str, variant: str, fields: Sequence[str]) -> dict[str, Any]:
     return {
         "lab": LABS[1],
         "title": "benchmark",
         "match_keys": [{"match_key": match_key, "max_size": _MOST, "evaluations_per_period": _MOST}],
         "engines": [{"engine": engine, "variant": variant}],
         "minimum_interval_seconds": 0,
+        **({"labels": [{"fields": list(fields)}]} if fields else {}),
     }
 
 
@@ -142,8 +146,11 @@ def forget_caches(*nodes: NodeProcess) -> None:
 
 
 def give_list(node: NodeProcess, folder: Path, values: Sequence[str]) -> None:
-    """Import device ids, one an actor."""
+    """Import device ids, one an actor, each with a severity, a campaign and the day when it was first seen."""
     path = folder / f"{node.lab}.csv"
-    rows = (f"acct-{number},device_id,{value}\n" for number, value in enumerate(values))
-    path.write_text("actor,kind,value\n" + "".join(rows))
+    rows = (
+        f"acct-{number},device_id,{value},high,campaign {number % 100},2026-02-{number % 28 + 1:02d}\n"
+        for number, value in enumerate(values)
+    )
+    path.write_text("actor,kind,value,severity,campaign,first_seen\n" + "".join(rows))
     node.client.import_file(path)

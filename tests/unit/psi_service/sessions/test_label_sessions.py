@@ -204,6 +204,19 @@ async def test_what_is_marked_amber_strict_or_red_or_has_expired_is_not_said(tmp
     await stop(a, b)
 
 
+@pytest.mark.parametrize("direction", ["initiator", "responder", "both"])
+async def test_every_run_of_oprf_that_carries_labels_is_full(tmp_path: Path, direction: str) -> None:
+    a, b, terms = await prepared(tmp_path, BOTH)
+    for severity in ("high", "critical", "low"):
+        say(b, "b-1", severity=severity)
+        view = await run(a, b, terms, engine="oprf", direction=direction)
+        assert view.state == "complete", view.reason
+        assert {lane.run for lane in view.lanes} == {"in full: labels go along"}
+        if direction != "responder":
+            assert heard(a, LAB_B)["a-1", "email"] == {**OF_B["a-1", "email"], "severity": severity}
+    await stop(a, b)
+
+
 async def test_a_new_label_takes_the_place_of_the_old_and_silence_too(tmp_path: Path) -> None:
     a, b, terms = await prepared(tmp_path, B_ALONE)
     await run(a, b, terms, engine="vole")
