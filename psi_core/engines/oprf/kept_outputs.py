@@ -15,6 +15,7 @@ from psi_core import native_core
 OUTPUT_BYTES = 64
 ROWS_A_BLOCK = 16_384
 """1 MiB of outputs."""
+_PLACE_BYTES = 4
 
 
 class Outputs(Protocol):
@@ -34,20 +35,22 @@ class Outputs(Protocol):
 
 
 class PackedOutputs:
-    """Outputs in memory."""
+    """Outputs in memory, in an order of their own: `order` has the place of each row (u32, little-endian)."""
 
-    def __init__(self, packed: bytes) -> None:
+    def __init__(self, packed: bytes, order: bytes) -> None:
         self._packed = packed
+        self._order = order
 
     @property
     def count(self) -> int:
         """How many rows there are."""
-        return len(self._packed) // OUTPUT_BYTES
+        return len(self._order) // _PLACE_BYTES
 
     def block(self, number: int) -> bytes:
-        """One block of rows."""
-        size = ROWS_A_BLOCK * OUTPUT_BYTES
-        return self._packed[number * size : (number + 1) * size]
+        """One block of rows; only a block at a time is copied."""
+        size = ROWS_A_BLOCK * _PLACE_BYTES
+        order = self._order[number * size : (number + 1) * size]
+        return native_core.native.gather(self._packed, OUTPUT_BYTES, order)
 
 
 class JoinedOutputs:
@@ -101,8 +104,3 @@ class ChosenOutputs:
     def block(self, number: int) -> bytes:
         """One block of the chosen rows."""
         return self._outputs.rows(self._rows[number * ROWS_A_BLOCK : (number + 1) * ROWS_A_BLOCK])
-
-
-def ordered(outputs: bytes, order: bytes) -> PackedOutputs:
-    """Outputs in another order (places as u32, little-endian)."""
-    return PackedOutputs(native_core.native.gather(outputs, OUTPUT_BYTES, order))

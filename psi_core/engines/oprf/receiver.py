@@ -159,8 +159,8 @@ class OprfReceiver:
             raise EngineFault("oprf: the run is not over, or was not asked to keep its outputs")
         lane, tags = self._lane, self._theirs.tags()
         facts = Facts(None, self.chunk_hashes.root(), len(lane.items))
-        outputs = b"".join(self._outputs)
-        segment = segment_of(facts, lane.statement, bytes(self._items.buffer), outputs, coming=tags)
+        self._outputs = [b"".join(self._outputs)]
+        segment = segment_of(facts, lane.statement, bytes(self._items.buffer), self._outputs[0], coming=tags)
         return Left(facts.name(lane.statement, tags), segment)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from psi_core import native_core
 from psi_core.engines.interface import ITEM_BYTES
-from psi_core.engines.oprf.kept_outputs import ChosenOutputs, JoinedOutputs, Outputs, ordered
+from psi_core.engines.oprf.kept_outputs import ChosenOutputs, JoinedOutputs, Outputs, PackedOutputs
 from psi_core.engines.oprf.key import KeyStatement
 from psi_core.engines.oprf.tag_frames import tag_bytes
 from psi_core.errors import EngineFault
@@ -129,7 +129,7 @@ def segment_of(
         facts,
         native.gather(items, ITEM_BYTES, order),
         native.gather(native.oprf_tags(outputs, statement.tag_bits), width, order),
-        ordered(outputs, order),
+        PackedOutputs(outputs, order),
         native.sort_unique(gone),
         leaving,
         coming,

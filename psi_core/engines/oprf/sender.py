@@ -139,6 +139,6 @@ class OprfSender:
             raise EngineFault("oprf: the run is not over, or was not asked to keep its outputs")
         lane, tags = self._lane, self._sorted()
         facts = Facts(None, self.chunk_hashes.root(), lane.peer_size)
-        outputs = b"".join(self._outputs)
-        segment = segment_of(facts, lane.statement, bytes(self._items.buffer), outputs, coming=tags)
+        self._outputs = [b"".join(self._outputs)]
+        segment = segment_of(facts, lane.statement, bytes(self._items.buffer), self._outputs[0], coming=tags)
         return Left(facts.name(lane.statement, tags), segment)

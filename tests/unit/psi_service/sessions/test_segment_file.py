@@ -17,6 +17,7 @@ from psi_service.sessions.segment_file import read, remove, write
 
 KEY = bytes(range(32))
 ROWS = 50
+ORDER = b"".join(at.to_bytes(4, "little") for at in reversed(range(ROWS)))
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +32,7 @@ def segment(before: GenerationName | None = None) -> Segment:
         Facts(before, os.urandom(32), 1024),
         os.urandom(32 * ROWS),
         os.urandom(9 * ROWS),
-        PackedOutputs(os.urandom(OUTPUT_BYTES * ROWS)),
+        PackedOutputs(os.urandom(OUTPUT_BYTES * ROWS), ORDER),
         gone=os.urandom(64),
         leaving=b"",
         coming=os.urandom(900),
