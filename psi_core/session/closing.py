@@ -169,20 +169,6 @@ def record(
     `security`, `claims` and `chunks` have one element per lane; `chunks` is left out where no engine proves any.
     Where both labs learn, counts that differ make the outcome `fault`; they are signed as they are.
     """
-    lanes = tuple(
-        RecordLane.model_validate(
-            _lane_terms(mine, theirs)
-            | {
-                "security": model,
-                "snapshots": Hashes(initiator=mine.snapshot, responder=theirs.snapshot),
-                "results": claim,
-                "chunks": proven,
-            }
-        )
-        for mine, theirs, model, claim, proven in zip(
-            offer.lanes, accept.lanes, security, claims, chunks or (None,) * len(offer.lanes), strict=True
-        )
-    )
     offer_hash, accept_hash = hashes or (offer.hash(), accept.hash())
     agree = offer.direction != "both" or all(claim.initiator == claim.responder for claim in claims)
     return Record(
@@ -199,7 +185,30 @@ def record(
         direction=offer.direction,
         reveal=offer.reveal,
         labels=offer.labels,
-        lanes=lanes,
+        lanes=_record_lanes(offer, accept, security, claims, chunks),
         transcripts=transcripts,
         outcome="ok" if agree else "fault",
+    )
+
+
+def _record_lanes(
+    offer: Offer,
+    accept: Accept,
+    security: tuple[str, ...],
+    claims: tuple[Claims, ...],
+    chunks: tuple[Chunks | None, ...] | None,
+) -> tuple[RecordLane, ...]:
+    return tuple(
+        RecordLane.model_validate(
+            _lane_terms(mine, theirs)
+            | {
+                "security": model,
+                "snapshots": Hashes(initiator=mine.snapshot, responder=theirs.snapshot),
+                "results": claim,
+                "chunks": proven,
+            }
+        )
+        for mine, theirs, model, claim, proven in zip(
+            offer.lanes, accept.lanes, security, claims, chunks or (None,) * len(offer.lanes), strict=True
+        )
     )

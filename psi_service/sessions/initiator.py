@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import replace
-from datetime import timedelta
 from typing import cast
 
 import structlog
@@ -17,26 +15,22 @@ from psi_core.engines.oprf.lane import sender_side
 from psi_core.errors import InvalidProof, InvalidText, ProtocolFault, Refused
 from psi_core.identity.card import Card
 from psi_core.session.closing import Record
-from psi_core.session.counter import ZEROS, proven_highest
+from psi_core.session.counter import proven_highest
 from psi_core.session.opening import (
-    PROTOCOL,
     Accept,
-    EngineName,
-    Lane,
     Offer,
     Refuse,
     SessionLabels,
     differences,
 )
 from psi_core.wire.session_pb2 import Begin
-from psi_service.clock import instant
 from psi_service.consortium.service import ConsortiumKey
-from psi_service.log import cosigned
 from psi_service.sessions.books import Desk
 from psi_service.sessions.checkpoints import Checkpoints
 from psi_service.sessions.closing_books import ClosingBooks
 from psi_service.sessions.conversation import Conversation
-from psi_service.sessions.epoch_keys import KEYED, KeyedLane, LaneKey, LaneKeys
+from psi_service.sessions.drafting import Drafting
+from psi_service.sessions.epoch_keys import KEYED, KeyedLane, LaneKeys
 from psi_service.sessions.exchange import Exchange
 from psi_service.sessions.freezer import Freezer
 from psi_service.sessions.freezing import Frozen, Room
@@ -68,10 +62,11 @@ class Initiator:
         self._desk = desk
         self._around = around
         self._freezer = freezer
+        self._checkpoints = Checkpoints(desk)
+        self._drafting = Drafting(desk, around, self._checkpoints)
         self._opening = OpeningBooks(desk, around.keys)
         self._refusals = RefusalBooks(desk)
         self._closing = ClosingBooks(desk)
-        self._checkpoints = Checkpoints(desk)
         self._increments = Increments(around.keys)
 
     async def run(self, plan: Plan, peer: Card, conversation: Conversation, progress: Progress) -> Record:
@@ -116,7 +111,7 @@ class Initiator:
             steps = await self._steps(plan, standings, frozen, engines)
             keys = await self._keys(plan, peer, frozen, engines, steps)
             steps = in_this_epoch(steps, keys)
-            draft = await self._draft(plan, peer, key, frozen, engines, keys, steps, labels)
+            draft = await self._drafting.draft(plan, peer, key, frozen, engines, keys, steps, labels)
             progress.left_out = sum(each.left_out for each in frozen)
             case = Case(
                 questions.of_offer(draft, self._desk.lab),
@@ -217,58 +212,6 @@ class Initiator:
         ]
         return await self._around.keys.own(
             "initiator", plan.direction, peer.lab, plan.agreement.hash(), lanes
-        )
-
-    async def _lane(
-        self, engine: Engine, frozen: Frozen, key: LaneKey | None, log_size: int, step: Step
-    ) -> Lane:
-        return Lane(
-            match_key=frozen.match_key,
-            engine=cast(EngineName, engine.name),
-            variant=engine.variant,
-            padded_size=frozen.snapshot.padded_size,
-            snapshot=frozen.snapshot.root.hex(),
-            parameters={},
-            key=await self._around.keys.evidence(key, log_size),
-            generations=step.terms,
-        )
-
-    async def _draft(
-        self,
-        plan: Plan,
-        peer: Card,
-        key: ConsortiumKey,
-        frozen: tuple[Frozen, ...],
-        engines: list[Engine],
-        keys: LaneKeys,
-        steps: tuple[Step, ...],
-        labels: SessionLabels | None,
-    ) -> Offer:
-        now = self._desk.clock()
-        checkpoint = await self._checkpoints.own()
-        size = cosigned.size_of(checkpoint)
-        lanes = [
-            await self._lane(engine, each, own, size, step)
-            for engine, each, own, step in zip(engines, frozen, keys, steps, strict=True)
-        ]
-        return Offer(
-            protocol=PROTOCOL,
-            initiator=self._desk.lab,
-            responder=peer.lab,
-            session_id=plan.session_id,
-            agreement=plan.agreement.hash().hex(),
-            period=plan.agreement.period_at(now),
-            consortium_key_id=key.key_id,
-            profile=key.profile,
-            direction=plan.direction,
-            reveal=plan.reveal,
-            labels=labels,
-            lanes=tuple(lanes),
-            nonce=secrets.token_hex(32),
-            checkpoint=checkpoint.decode(),
-            counter=1,
-            previous=ZEROS.hex(),
-            expires=instant(now + timedelta(seconds=self._around.limits.offer_seconds)),
         )
 
     async def _begin(
