@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from psi_client.audit import Auditor, Claim, State
+from psi_client.audit.bundles import NOT_GIVEN, check_bundles
 from psi_core import native_core
-from psi_core.engines.oprf import chunks
+from psi_core.engines.oprf import bundle, chunks
+from psi_core.engines.oprf.bundle import CommittedLane
 from psi_core.engines.oprf.key import EpochKey
 from psi_core.log.entry import EntryKind
 from psi_core.log.key import Verifier
@@ -109,6 +111,16 @@ async def test_bundles_inside_an_export_are_found(tmp_path) -> None:
     made = await exported(tmp_path)
     made.bundles.rename(made.logs[1] / "bundles")
     assert made.state()[0] is State.PROVEN
+
+
+def test_lanes_without_a_bundle_cost_nothing_however_large_they_claim_to_be(tmp_path, monkeypatch) -> None:
+    def never(_size: int) -> list[chunks.Chunk]:
+        raise AssertionError("a list of chunks was made for a bundle that is not there")
+
+    monkeypatch.setattr(bundle, "cut", never)
+    zeros = bytes(32)
+    lane = CommittedLane("0" * 32, 0, "email", zeros, zeros, 2**30, zeros, 2**16)
+    assert check_bundles([lane], [tmp_path, tmp_path / "none"]) == {lane: NOT_GIVEN}
 
 
 async def test_one_that_fits_is_enough(tmp_path) -> None:

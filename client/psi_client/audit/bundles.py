@@ -53,11 +53,7 @@ def _check(lane: CommittedLane, folders: Sequence[Path]) -> BundleResult:
 
 
 def _check_file(lane: CommittedLane, folder: Path) -> None:
-    name, header, check = (
-        bundle_name(lane.session_id, lane.lane),
-        lane.header.text().encode(),
-        BundleCheck(lane),
-    )
+    name, header = bundle_name(lane.session_id, lane.lane), lane.header.text().encode()
     with plain_file(folder, name, lane.length) as (file, length):
         if file.read(len(header)) != header:
             raise InvalidText(f"{name} is the bundle of another lane")
@@ -65,6 +61,8 @@ def _check_file(lane: CommittedLane, folder: Path) -> None:
             raise InvalidText(
                 f"{name} lacks chunks: it has {length:,} bytes, its record asks for {lane.length:,}"
             )
+        # Only now: a record may claim 2^30 items, and a list of their chunks takes a while.
+        check = BundleCheck(lane)
         for chunk in check.due:
             check.take(chunk, file.read(chunk_length(chunk)))
     check.finish()

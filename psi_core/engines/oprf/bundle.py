@@ -20,7 +20,8 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from psi_core import native_core
-from psi_core.engines.oprf.chunks import Chunk, ChunkHashes, cut
+from psi_core.engines.interface import ITEM_BYTES
+from psi_core.engines.oprf.chunks import PROOF_BYTES, Chunk, ChunkHashes, chunk_count, cut
 from psi_core.engines.oprf.key import MOST_EVALUATIONS, check_native
 from psi_core.engines.oprf.lane import sender_side
 from psi_core.errors import InvalidProof
@@ -88,7 +89,7 @@ def chunk_length(chunk: Chunk) -> int:
 
 def chunks_length(items: int) -> int:
     """Bytes of all chunks of a lane that evaluates `items` items."""
-    return sum(map(chunk_length, cut(items)))
+    return 2 * ITEM_BYTES * items + PROOF_BYTES * chunk_count(items)
 
 
 def evaluated(direction: Direction, parameters: Mapping[str, int], *, initiator: int, responder: int) -> int:

@@ -40,9 +40,14 @@ class Chunk:
         )
 
 
+def chunk_count(size: int) -> int:
+    """How many chunks a list of `size` items has."""
+    return -(-size // CHUNK)
+
+
 def cut(size: int) -> list[Chunk]:
     """The chunks of a list of `size` items, in order; the last one may be shorter."""
-    total = -(-size // CHUNK)
+    total = chunk_count(size)
     return [
         Chunk(number, total, number * CHUNK, min(CHUNK, size - number * CHUNK)) for number in range(total)
     ]

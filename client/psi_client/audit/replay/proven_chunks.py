@@ -8,7 +8,7 @@ from __future__ import annotations
 from psi_client.audit.facts import Faults, RecordedLane
 from psi_client.audit.replay.case import Step
 from psi_core.engines.oprf.bundle import CommittedLane, evaluated
-from psi_core.engines.oprf.chunks import cut
+from psi_core.engines.oprf.chunks import chunk_count
 from psi_core.engines.oprf.engine import Oprf
 from psi_core.engines.oprf.evidence import unproven_statement
 from psi_core.engines.oprf.key import MOST_EVALUATIONS
@@ -46,7 +46,11 @@ class ProvenChunks:
         sizes = {"initiator": lane.sizes.initiator, "responder": lane.sizes.responder}
         items = evaluated(record.direction, lane.parameters, **sizes)
         words = f"the record in entry {position}, lane {lane.match_key}"
-        if lane.chunks is None or not 0 < items <= MOST_EVALUATIONS or lane.chunks.count != len(cut(items)):
+        if (
+            lane.chunks is None
+            or not 0 < items <= MOST_EVALUATIONS
+            or lane.chunks.count != chunk_count(items)
+        ):
             self.faults.add(f"{words}, does not state the chunks of {items:,} answers", position)
             return
         shown = texts[sender_side(record.direction) == "responder"].lanes

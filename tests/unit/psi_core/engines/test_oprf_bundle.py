@@ -129,6 +129,7 @@ def test_sizes_follow_from_the_terms_alone() -> None:
     assert evaluated("initiator", {}, initiator=64, responder=128) == 64
     assert evaluated("responder", {}, initiator=64, responder=128) == 128
     assert evaluated("both", {"new": 7}, initiator=64, responder=128) == 7
+    assert chunks_length(2**30) == 64 * 2**30 + 64 * 2**28
     assert chunks_length(ITEMS) == sum(map(chunk_length, chunks.cut(ITEMS))) == 3 * 64 + 64 * ITEMS
 
 
