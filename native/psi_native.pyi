@@ -20,9 +20,9 @@ def sort_unique(elements: bytes) -> bytes:
 def commit(elements: _ReadOnly, salts: _ReadOnly) -> tuple[bytes, bytes]:
     """Order by leaf hash (u32 little-endian each) of packed elements (32 bytes) and salts (16 bytes), and the root."""
 
-def group(pairs: _ReadOnly) -> list[bytes]:
-    """Of packed pairs (element of 32 bytes, u64 big-endian): distinct ascending elements, where the numbers of each
-    end (u32 little-endian), and those numbers (8 bytes each, ascending for each element)."""
+def group(pairs: bytearray) -> list[bytes]:
+    """Of packed pairs (element of 32 bytes, u64 big-endian), which are sorted in place: distinct ascending elements,
+    where the numbers of each end (u32 little-endian), and those numbers (8 bytes each, ascending for each element)."""
 
 def find(sought: _ReadOnly, held: _ReadOnly) -> bytes:
     """For each element sought (32 bytes) its place among those held, which ascend: u32 little-endian, or 2^32 - 1."""
@@ -174,17 +174,24 @@ def labels_open(keys: bytes, prefix: bytes, tags: bytes, each: int, sealed: byte
     """Open sealed labels: for each a byte, 1 where it opens, and the label (`size` zeros where it does not)."""
 
 @final
+class VoleFrames:
+    """Frames to send, made as they are asked for."""
+
+    def __iter__(self) -> VoleFrames: ...
+    def __next__(self) -> bytes: ...
+
+@final
 class VoleReceiver:
     """The receiver of one VOLE-PSI run: frames in, frames out. ValueError, always the same, ends it for good."""
 
     def __new__(cls, context: bytes, items: _ReadOnly, peer_size: int, semi_honest: bool) -> VoleReceiver:
         """`context`: 32 bytes that no other run has. `items`: packed, 32 bytes each; the first 16 are used."""
 
-    def receive(self, frame: bytes) -> list[bytes]:
+    def receive(self, frame: bytes) -> VoleFrames:
         """Take one frame; return the frames that answer it."""
 
     def prepare(self) -> None:
-        """Encode the own set, if that is not done yet."""
+        """Do what needs nothing of the next frame: encode the own set, make the own tags."""
 
     def await_labels(self, prefix: bytes, size: int) -> None:
         """Await labels of `size` bytes (1 to 1,024) behind the tags, bound to `prefix`; before the first frame."""
@@ -210,15 +217,18 @@ class VoleSender:
     def give_labels(self, prefix: bytes, labels: bytes, size: int) -> None:
         """Send labels of `size` bytes behind the tags, bound to `prefix`, one for each item; before `start`."""
 
-    def start(self) -> list[bytes]:
+    def start(self) -> VoleFrames:
         """Return the first frames; once."""
 
-    def receive(self, frame: bytes) -> list[bytes]:
+    def receive(self, frame: bytes) -> VoleFrames:
         """Take one frame; return the frames that answer it."""
 
     @property
     def opened(self) -> bool: ...
-    def complete(self) -> list[bytes]:
+    def prepare(self) -> None:
+        """Make the tags, if that is due (`opened`) and not done yet."""
+
+    def complete(self) -> VoleFrames:
         """Return the frames of the tags, after the barrier; once."""
 
 def vole_slots(items: int) -> int:

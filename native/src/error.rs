@@ -18,6 +18,8 @@ pub enum Fault {
     TooMany { got: usize },
     /// A buffer that somebody could write to while it is read, or one in several pieces.
     Writable,
+    /// A buffer that is to be changed cannot be.
+    ReadOnly,
     /// A place names a row that is not there.
     Place,
     /// The operating system gave no random bytes.
@@ -38,6 +40,7 @@ impl std::fmt::Display for Fault {
             Self::NoRandomness => write!(f, "the operating system gave no random bytes"),
             Self::TooMany { got } => write!(f, "{got} elements are more than one call takes"),
             Self::Writable => f.write_str("a buffer must be read-only and in one piece"),
+            Self::ReadOnly => f.write_str("a buffer must be writable and in one piece"),
             Self::Place => f.write_str("a place is past the last row"),
         }
     }

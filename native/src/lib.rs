@@ -53,7 +53,7 @@ mod psi_native {
         oprf_public_key, oprf_return_values, oprf_secret_key, oprf_sort, oprf_tags,
     };
     #[pymodule_export]
-    use super::vole::glue::{VoleReceiver, VoleSender, vole_slots};
+    use super::vole::glue::{VoleFrames, VoleReceiver, VoleSender, vole_slots};
 
     /// Fingerprints (32 bytes each) of canonical values of one kind.
     #[pyfunction]
@@ -107,13 +107,28 @@ mod psi_native {
         Ok((numbers(py, order), PyBytes::new(py, &root)))
     }
 
-    /// Distinct elements, where the actors of each end (u32 little-endian), and actors, of pairs (element of 32 bytes, u64).
+    /// Of pairs (element of 32 bytes, u64), which are sorted in place: distinct elements, where the actors of each end
+    /// (u32 little-endian), and actors.
     #[pyfunction]
-    fn group<'py>(py: Python<'py>, pairs: PyBuffer<u8>) -> PyResult<[Bound<'py, PyBytes>; 3]> {
-        let given = elements::<40>("pairs", buffer::bytes(&pairs)?)?;
-        let found = py.detach(|| set::group(given))?;
-        let actors = PyBytes::new(py, found.actors.as_flattened());
-        Ok([PyBytes::new(py, found.elements.as_flattened()), numbers(py, found.ends), actors])
+    fn group<'py>(py: Python<'py>, mut pairs: PyBuffer<u8>) -> PyResult<[Bound<'py, PyBytes>; 3]> {
+        let given = buffer::writable(&mut pairs)?;
+        let got = given.len();
+        let (given, rest) = given.as_chunks_mut::<40>();
+        if !rest.is_empty() {
+            return Err(Fault::NotWhole { what: "pairs", got, element: 40 }.into());
+        }
+        let (groups, counts) = py.detach(|| {
+            let groups = set::Groups::new(given)?;
+            let counts = groups.counts();
+            Ok::<_, Fault>((groups, counts))
+        })?;
+        let mut ends = vec![[0; 4]; counts.0];
+        let elements = hashes(py, counts.0, |out| groups.elements(out, &mut ends))?;
+        let actors = PyBytes::new_with(py, 8 * counts.1, |out| {
+            groups.actors(out.as_chunks_mut().0);
+            Ok(())
+        })?;
+        Ok([elements, PyBytes::new(py, ends.as_flattened()), actors])
     }
 
     /// For each element sought its place (u32 little-endian) among those held, which ascend; 2^32 - 1 for nowhere.

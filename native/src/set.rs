@@ -41,35 +41,46 @@ pub fn commit(elements: &[Hash], salts: &[[u8; 16]]) -> Result<(Vec<u32>, Hash),
 /// An element and the actor that it stands for, u64 big-endian.
 pub type Pair = [u8; 40];
 
-/// Elements with the actors of each.
-pub struct Owners {
-    /// Distinct, ascending.
-    pub elements: Vec<Hash>,
-    /// For each element, where its actors end in `actors`.
-    pub ends: Vec<u32>,
-    /// Those of the first element, ascending, then those of the next.
-    pub actors: Vec<[u8; 8]>,
-}
+/// Pairs in order, each once: a way to their groups without a copy.
+pub struct Groups<'a>(&'a [Pair]);
 
-/// Group pairs, of which there may be several alike, by their element.
-pub fn group(pairs: &[Pair]) -> Result<Owners, Fault> {
-    u32::try_from(pairs.len()).map_err(|_| Fault::TooMany { got: pairs.len() })?;
-    let mut sorted = pairs.to_vec();
-    sorted.par_sort_unstable();
-    sorted.dedup();
-    let mut found = Owners { elements: Vec::new(), ends: Vec::new(), actors: Vec::new() };
-    for pair in &sorted {
-        let (Some(element), Some(actor)) = (pair.first_chunk(), pair.last_chunk()) else { continue };
-        if found.elements.last() != Some(element) {
-            found.elements.push(*element);
-            found.ends.push(found.actors.len() as u32);
-        }
-        found.actors.push(*actor);
-        if let Some(end) = found.ends.last_mut() {
-            *end += 1;
+impl<'a> Groups<'a> {
+    /// Sort the pairs in place.
+    pub fn new(pairs: &'a mut [Pair]) -> Result<Self, Fault> {
+        u32::try_from(pairs.len()).map_err(|_| Fault::TooMany { got: pairs.len() })?;
+        pairs.par_sort_unstable();
+        Ok(Self(pairs))
+    }
+
+    fn distinct(&self) -> impl Iterator<Item = &'a Pair> {
+        self.0.chunk_by(|before, after| before == after).filter_map(<[Pair]>::first)
+    }
+
+    fn by_element(&self) -> impl Iterator<Item = &'a [Pair]> {
+        self.0.chunk_by(|before, after| before[..32] == after[..32])
+    }
+
+    /// How many elements, and how many pairs there are.
+    pub fn counts(&self) -> (usize, usize) {
+        (self.by_element().count(), self.distinct().count())
+    }
+
+    /// Distinct elements, ascending, and where the actors of each end in `actors`.
+    pub fn elements(&self, elements: &mut [Hash], ends: &mut [[u8; 4]]) {
+        let mut end = 0_u32;
+        for ((group, element), place) in self.by_element().zip(elements).zip(ends) {
+            element.copy_from_slice(&group[0][..32]);
+            end += group.chunk_by(|before, after| before == after).count() as u32;
+            *place = end.to_le_bytes();
         }
     }
-    Ok(found)
+
+    /// The actors of the first element, ascending, then those of the next.
+    pub fn actors(&self, actors: &mut [[u8; 8]]) {
+        for (pair, place) in self.distinct().zip(actors) {
+            place.copy_from_slice(&pair[32..]);
+        }
+    }
 }
 
 /// What stands for "nowhere" among places.

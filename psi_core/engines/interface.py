@@ -96,6 +96,19 @@ class Outcome:
     unopened: int = 0
 
 
+class Settled(Iterator[bytes]):
+    """Answering frames of a machine that has settled: what it says of itself is true before they are drawn.
+
+    They may be drawn one by one as they are sent; any other answer is drawn whole before the machine is asked.
+    """
+
+    def __init__(self, frames: Iterable[bytes]) -> None:
+        self._frames = iter(frames)
+
+    def __next__(self) -> bytes:
+        return next(self._frames)
+
+
 class Receiver(Protocol):
     """The machine of the side that learns."""
 

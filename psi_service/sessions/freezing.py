@@ -6,7 +6,6 @@ import secrets
 from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain
 from pathlib import Path
 
 import sqlite_utils
@@ -17,7 +16,7 @@ from psi_core.session.packed import NOWHERE, Packed, find, gather
 from psi_core.session.snapshot import SALT_BYTES, Members, Snapshot, freeze
 from psi_service.sessions.labelling import Labelling
 from psi_service.sessions.mapped import Mapped
-from psi_service.sessions.members import SALTED, Changes, Dummy, Known, known_members, salted
+from psi_service.sessions.members import Changes, Dummy, Known, known_members
 from psi_service.sessions.owned import ACTOR_BYTES, Owned, owned_elements
 
 Untagged = Callable[[Sequence[bytes]], list[int]]
@@ -99,25 +98,35 @@ def freeze_match_key(
     wanted = size - CANARY_PLACES - count
     kept, spare = _rotated(owned.elements, known.dummies, room, wanted, keeps_spare=keeps_spare)
     drawn = [_new_dummy() for _ in range(wanted - len(kept))]
-    salts, entered = _salts(owned.elements, known)
-    changes = Changes(
-        entered=Packed.of(chain(salted(entered[0], entered[1]), map(b"".join, drawn)), SALTED),
-        true=len(entered[0]),
-        left=Packed.of(_left(owned.elements, known, (*kept, *spare))),
-        spare=tuple(element for element, _ in spare),
+    left = _left(owned.elements, known, (*kept, *spare))
+    salts, new = _salts(owned.elements, known)
+    # Large lists go to the file as soon as they are made, and are let go of: freezing must not need more memory than
+    # the run.
+    del known
+    with Mapped(folder) as file:
+        parts = _Parts(
+            ends=file.add(owned.ends.cast("B")),
+            actors=file.add(owned.actors.buffer),
+            entered=file.add(gather(owned.elements, new).buffer, *(element for element, _ in drawn)),
+            salts=file.add(gather(salts, new).buffer, *(salt for _, salt in drawn)),
+            left=file.add(*left),
+        )
+        dummies = (*kept, *drawn)
+        elements = owned.elements + Packed.of(element for element, _ in dummies)
+        left_out = owned.left_out
+        said = None if labelling is None else labelling.labels(db, MatchKey.parse(match_key), owned, now)
+        del owned
+        salts += Packed.of((salt for _, salt in dummies), SALT_BYTES)
+        snapshot = freeze(match_key, Members(elements, salts, count), size)
+        del elements, salts
+        held = file.add(snapshot.elements.buffer), file.add(snapshot.order.cast("B"))
+    return Frozen(
+        snapshot=replace(snapshot, elements=Packed(file.part(held[0])), order=file.part(held[1]).cast("I")),
+        labels=Packed() if said is None else _in_order(said, snapshot),
+        changes=parts.changes(file, len(new), tuple(element for element, _ in spare)),
+        _owned=parts.owned(file, left_out),
+        _file=file,
     )
-    del known, entered
-    dummies = (*kept, *drawn)
-    members = Members(
-        owned.elements + Packed.of(element for element, _ in dummies),
-        salts + Packed.of((salt for _, salt in dummies), SALT_BYTES),
-        count,
-    )
-    snapshot = freeze(match_key, members, size)
-    labels = Packed()
-    if labelling is not None:
-        labels = _in_order(labelling.labels(db, MatchKey.parse(match_key), owned, now), snapshot)
-    return _mapped(folder, snapshot, changes, owned, labels)
 
 
 def _in_order(labels: Packed, snapshot: Snapshot) -> Packed:
@@ -126,45 +135,53 @@ def _in_order(labels: Packed, snapshot: Snapshot) -> Packed:
     return gather(labels, places)
 
 
+@dataclass(frozen=True)
+class _Parts:
+    """Where the lists beside a snapshot lie in its file."""
+
+    ends: int
+    actors: int
+    entered: int
+    salts: int
+    left: int
+
+    def changes(self, file: Mapped, true: int, spare: tuple[bytes, ...]) -> Changes:
+        return Changes(
+            entered=Packed(file.part(self.entered)),
+            salts=Packed(file.part(self.salts), SALT_BYTES),
+            true=true,
+            left=Packed(file.part(self.left)),
+            spare=spare,
+        )
+
+    def owned(self, file: Mapped, left_out: int) -> Owned:
+        return Owned(
+            Packed(), file.part(self.ends).cast("I"), Packed(file.part(self.actors), ACTOR_BYTES), left_out
+        )
+
+
 def _new_dummy() -> Dummy:
     salt = secrets.token_bytes(SALT_BYTES)
     return dummy(salt), salt
 
 
-def _salts(owned: Packed, known: Known) -> tuple[Packed, tuple[Packed, Packed]]:
-    """The salts of all elements of the set, and elements and fresh salts of those that had none."""
+def _salts(owned: Packed, known: Known) -> tuple[Packed, array[int]]:
+    """The salts of all elements of the set, and the places of those for which they are fresh."""
     places = find(owned, known.elements)
+    new = array("I", (place for place, found in enumerate(places) if found == NOWHERE))
+    if len(new) == len(owned):
+        return Packed(secrets.token_bytes(SALT_BYTES * len(new)), SALT_BYTES), new
     salts = bytearray(gather(known.salts, places).buffer)
-    new = [place for place, found in enumerate(places) if found == NOWHERE]
     fresh = Packed(secrets.token_bytes(SALT_BYTES * len(new)), SALT_BYTES)
     for place, salt in zip(new, fresh, strict=True):
         salts[place * SALT_BYTES : (place + 1) * SALT_BYTES] = salt
-    return Packed(memoryview(salts), SALT_BYTES), (Packed.of(owned[place] for place in new), fresh)
+    return Packed(memoryview(salts), SALT_BYTES), new
 
 
 def _left(owned: Packed, known: Known, staying: Sequence[Dummy]) -> list[bytes]:
     """Elements and dummies that are no longer in the set, nor kept for another."""
     gone = [known.elements[at] for at, found in enumerate(find(known.elements, owned)) if found == NOWHERE]
     return gone + sorted({element for element, _ in known.dummies} - {element for element, _ in staying})
-
-
-def _mapped(folder: Path, snapshot: Snapshot, changes: Changes, owned: Owned, labels: Packed) -> Frozen:
-    elements, order = snapshot.elements.buffer, snapshot.order.cast("B")
-    entered, left, ends, actors = (
-        changes.entered.buffer,
-        changes.left.buffer,
-        owned.ends.cast("B"),
-        owned.actors.buffer,
-    )
-    file = Mapped(folder, (elements, order, entered, left, ends, actors))
-    elements, order, entered, left, ends, actors = file.parts
-    return Frozen(
-        snapshot=replace(snapshot, elements=Packed(elements), order=order.cast("I")),
-        changes=replace(changes, entered=Packed(entered, SALTED), left=Packed(left)),
-        labels=labels,
-        _owned=Owned(Packed(), ends.cast("I"), Packed(actors, ACTOR_BYTES), owned.left_out),
-        _file=file,
-    )
 
 
 def _rotated(

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from dataclasses import dataclass
 from typing import cast
 
-from psi_core.engines.interface import Outcome, Receiver, Sender
+from psi_core.engines.interface import Outcome, Receiver, Sender, Settled
 from psi_core.errors import ProtocolFault
 from psi_core.session.transcript import Transcript
 from psi_core.wire.session_pb2 import EngineFrame
@@ -91,9 +91,9 @@ class LaneRuns:
                 )
             self.received.add(frame.lane, frame.run, frame.payload)
             async with self._turns[(frame.lane, frame.run)]:
-                answer = await asyncio.to_thread(_whole_answer, run.machine, frame.payload)
+                answer = await asyncio.to_thread(_answer, run.machine, frame.payload)
             # Reading never waits for writing: two labs that both have much to say would wait for each other forever.
-            self._outbox.put_nowait((run, iter(answer)))
+            self._outbox.put_nowait((run, answer))
             self._note_bytes()
         self._outbox.put_nowait(None)
 
@@ -141,9 +141,10 @@ class LaneRuns:
         self._progress.bytes_received = self._conversation.bytes_received
 
 
-def _whole_answer(machine: Receiver | Sender, payload: bytes) -> list[bytes]:
-    """Hand a frame in and draw all that answers it, so that what the machine says of itself is true afterwards."""
-    return list(machine.receive(payload))
+def _answer(machine: Receiver | Sender, payload: bytes) -> Iterator[bytes]:
+    """Hand a frame in and draw what answers it, so that what the machine says of itself is true afterwards."""
+    answer = machine.receive(payload)
+    return answer if isinstance(answer, Settled) else iter(list(answer))
 
 
 async def _side_by_side(*steps: Coroutine[None, None, None]) -> None:

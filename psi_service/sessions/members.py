@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import sqlite_utils
 
-from psi_core.native_core import HASH
 from psi_core.session.packed import Packed
 from psi_core.session.snapshot import SALT_BYTES, Members
 
 Dummy = tuple[bytes, bytes]
 """A dummy (32 bytes) and its 16-byte salt."""
 
-SALTED = HASH + SALT_BYTES
-"""Bytes of an element with its salt."""
 _ROWS = 8192
 
 
@@ -33,10 +29,14 @@ class Known:
 
 @dataclass(frozen=True, repr=False)
 class Changes:
-    """What freezing changed: what entered (each element with its salt, 48 bytes; the first `true` no dummies), what
-    left, and dummies that are in no set now but keep their salts."""
+    """What freezing changed.
+
+    entered, salts: what came, and its salts; the first `true` are no dummies. left: what is in the set no longer.
+    spare: dummies that are in no set now but keep their salts.
+    """
 
     entered: Packed
+    salts: Packed
     true: int
     left: Packed
     spare: tuple[bytes, ...]
@@ -75,8 +75,8 @@ def enter(db: sqlite_utils.Database, peer: str, match_key: str, changes: Changes
     db.conn.executemany(
         "INSERT INTO members (peer, match_key, fingerprint, salt, dummy) VALUES (?, ?, ?, ?, ?)",
         (
-            (*name, each[:HASH], each[HASH:], int(place >= changes.true))
-            for place, each in enumerate(changes.entered)
+            (*name, element, salt, int(place >= changes.true))
+            for place, (element, salt) in enumerate(zip(changes.entered, changes.salts, strict=True))
         ),
     )
 
@@ -92,8 +92,3 @@ def _read(db: sqlite_utils.Database, peer: str, match_key: str, which: str) -> t
         elements += b"".join([element for element, _ in rows])
         salts += b"".join([salt for _, salt in rows])
     return Packed(memoryview(elements)), Packed(memoryview(salts), SALT_BYTES)
-
-
-def salted(elements: Sequence[bytes], salts: Sequence[bytes]) -> Iterator[bytes]:
-    """Elements with their salts, 48 bytes each."""
-    return (element + salt for element, salt in zip(elements, salts, strict=True))

@@ -74,7 +74,7 @@ def _grouped(pairs: bytearray) -> tuple[Packed, array[int], Packed]:
     """Elements, ends and actors of `Owned`, from pairs in any order, some of them alike."""
     width = HASH + ACTOR_BYTES
     if native_core.native is not None:
-        elements, ends, actors = native_core.native.group(memoryview(pairs).toreadonly())
+        elements, ends, actors = native_core.native.group(pairs)
         return Packed(elements), native_core.numbers(ends), Packed(actors, ACTOR_BYTES)
     by_element: dict[bytes, list[bytes]] = {}
     for pair in sorted(set(Packed(bytes(pairs), width))):

@@ -30,7 +30,9 @@ from psi_service.store.migrations import migrate
 DATABASE_FILE = "node.db"
 READERS = 4
 CACHE_KIB = 32 * 1024
-"""Of each connection, at most. With SQLite's own 2 MiB a large import would write the same pages again and again."""
+"""Of the writer's connection, at most. With SQLite's own 2 MiB a large import would write pages over and over."""
+READER_CACHE_KIB = 4 * 1024
+"""Of each reader's: what reads much reads it once."""
 CHECKPOINT_PAGES = 4000
 """From 16 MB on the write-ahead log is copied into the file."""
 
@@ -169,7 +171,8 @@ class Store:
             self._opened.append(database)
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA synchronous = FULL")
-            connection.execute(f"PRAGMA cache_size = {-CACHE_KIB}")
+            cache = CACHE_KIB if self._on_writer() else READER_CACHE_KIB
+            connection.execute(f"PRAGMA cache_size = {-cache}")
             connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
             connection.execute(f"PRAGMA query_only = {'OFF' if self._on_writer() else 'ON'}")
             self._thread.database = database

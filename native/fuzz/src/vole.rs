@@ -22,7 +22,7 @@ pub fn tags(data: &[u8]) -> bool {
     let bits = if bits > 104 { 128 } else { bits.max(16) };
     let coding = Coding::new(bits, count);
     let code = data.rest();
-    let Ok(tags) = coding.decode(code) else { return false };
+    let Ok(tags) = coding.list(code) else { return false };
     assert_eq!(coding.encode(&tags).as_deref(), Ok(code));
     assert_eq!(tags.len(), count);
     true
@@ -121,9 +121,9 @@ pub fn runs(data: &[u8]) -> bool {
 fn carry(variant: Variant, tamper: &mut dyn FnMut(u8, Vec<Vec<u8>>) -> Vec<Vec<u8>>) -> Option<Vec<u32>> {
     let (own, peer) = (vec![1_u128, 2, 3], vec![1_u128, 7]);
     let terms = Terms::new(&[5; 32], variant, own.len(), peer.len()).expect("small sizes");
-    let mut receiver = Receiver::new(terms, own).expect("distinct items");
+    let mut receiver = Receiver::new(terms, &own).expect("distinct items");
     let mut sender = Sender::new(terms, peer).expect("distinct items");
-    let mut to_receiver = tamper(0, sender.start().ok()?);
+    let mut to_receiver = tamper(0, sender.start().ok()?.collect());
     while !receiver.opened() || !sender.opened() {
         let mut to_sender = Vec::new();
         for frame in to_receiver.drain(..) {
@@ -137,7 +137,7 @@ fn carry(variant: Variant, tamper: &mut dyn FnMut(u8, Vec<Vec<u8>>) -> Vec<Vec<u
         }
         to_receiver = tamper(0, to_receiver);
     }
-    for frame in tamper(0, sender.complete().ok()?) {
+    for frame in tamper(0, sender.complete().ok()?.collect()) {
         receiver.receive(&frame).ok()?;
     }
     receiver.result().ok()

@@ -4,16 +4,33 @@ use pyo3::buffer::PyBuffer;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use super::frames::Outgoing;
 use super::machines::{LabelTerms, Receiver, Sender, Terms, Variant};
 use super::okvs::Shape;
 use super::{Abort, require};
 use crate::buffer::bytes;
 use crate::packed::{elements, numbers};
 
-type Frames<'py> = Vec<Bound<'py, PyBytes>>;
+/// Frames to send, made as they are asked for.
+#[pyclass]
+pub struct VoleFrames(Outgoing);
 
-fn frames<'py>(py: Python<'py>, made: &[Vec<u8>]) -> Frames<'py> {
-    made.iter().map(|frame| PyBytes::new(py, frame)).collect()
+#[pymethods]
+impl VoleFrames {
+    fn __iter__(own: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        own
+    }
+
+    fn __next__<'py>(&mut self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        if self.0.is_empty() {
+            return Ok(None);
+        }
+        PyBytes::new_with(py, self.0.next_length(), |frame| {
+            self.0.write(frame);
+            Ok(())
+        })
+        .map(Some)
+    }
 }
 
 /// A context of 32 bytes, and of every 32-byte item its first 16 bytes.
@@ -52,15 +69,14 @@ impl VoleReceiver {
         let (context, items) = inputs(context, bytes(&items)?)?;
         let made = py.detach(|| {
             let terms = Terms::new(&context, variant(semi_honest), items.len(), peer_size)?;
-            Receiver::new(terms, items)
+            Receiver::new(terms, &items)
         });
         Ok(Self(made?))
     }
 
     /// Take one frame; the frames that answer it.
-    fn receive<'py>(&mut self, py: Python<'py>, frame: &[u8]) -> PyResult<Frames<'py>> {
-        let made = py.detach(|| self.0.receive(frame))?;
-        Ok(frames(py, &made))
+    fn receive(&mut self, py: Python<'_>, frame: &[u8]) -> PyResult<VoleFrames> {
+        Ok(VoleFrames(py.detach(|| self.0.receive(frame))?))
     }
 
     /// Encode the own set, if that is not done yet.
@@ -137,15 +153,13 @@ impl VoleSender {
     }
 
     /// The first frames; once.
-    fn start<'py>(&mut self, py: Python<'py>) -> PyResult<Frames<'py>> {
-        let made = py.detach(|| self.0.start())?;
-        Ok(frames(py, &made))
+    fn start(&mut self, py: Python<'_>) -> PyResult<VoleFrames> {
+        Ok(VoleFrames(py.detach(|| self.0.start())?))
     }
 
     /// Take one frame; the frames that answer it.
-    fn receive<'py>(&mut self, py: Python<'py>, frame: &[u8]) -> PyResult<Frames<'py>> {
-        let made = py.detach(|| self.0.receive(frame))?;
-        Ok(frames(py, &made))
+    fn receive(&mut self, py: Python<'_>, frame: &[u8]) -> PyResult<VoleFrames> {
+        Ok(VoleFrames(py.detach(|| self.0.receive(frame))?))
     }
 
     /// Whether every frame before the barrier has arrived.
@@ -154,9 +168,13 @@ impl VoleSender {
         self.0.opened()
     }
 
+    /// Make the tags, if that is due and not done yet.
+    fn prepare(&mut self, py: Python<'_>) -> PyResult<()> {
+        Ok(py.detach(|| self.0.prepare())?)
+    }
+
     /// The tags' frames, after the barrier; once.
-    fn complete<'py>(&mut self, py: Python<'py>) -> PyResult<Frames<'py>> {
-        let made = py.detach(|| self.0.complete())?;
-        Ok(frames(py, &made))
+    fn complete(&mut self, py: Python<'_>) -> PyResult<VoleFrames> {
+        Ok(VoleFrames(py.detach(|| self.0.complete())?))
     }
 }

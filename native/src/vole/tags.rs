@@ -1,10 +1,9 @@
 //! Tags: from o(x) and the item to what is sent, in an order that says nothing, and their join.
 
-use std::cmp::Ordering;
-
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
+use super::frames::Outgoing;
 use super::{Abort, require};
 use crate::labels::Key;
 
@@ -70,10 +69,25 @@ impl Coding {
         if self.bits == WHOLE_BITS { 16 * self.count } else { self.low_bytes() + self.high_bytes() }
     }
 
+    /// The message of ascending tags; aborts as `encode` does.
+    pub fn message(&self, mut tags: Vec<u128>) -> Result<Outgoing, Abort> {
+        if self.bits != WHOLE_BITS {
+            return Ok(self.encode(&tags)?.into());
+        }
+        self.check(&tags)?;
+        // Big-endian, so that bytes ascend as tags do; elements leave little-endian.
+        tags.par_iter_mut().for_each(|tag| *tag = tag.swap_bytes());
+        Outgoing::new(Vec::new(), tags)
+    }
+
+    fn check(&self, tags: &[u128]) -> Result<(), Abort> {
+        require(tags.len() == self.count)?;
+        require(tags.is_sorted_by(|before, after| before < after))
+    }
+
     /// Write ascending tags; aborts unless they are `count` and ascend strictly.
     pub fn encode(&self, tags: &[u128]) -> Result<Vec<u8>, Abort> {
-        require(tags.len() == self.count)?;
-        require(tags.is_sorted_by(|before, after| before < after))?;
+        self.check(tags)?;
         if self.bits == WHOLE_BITS {
             return Ok(tags.iter().flat_map(|tag| tag.to_be_bytes()).collect());
         }
@@ -101,24 +115,38 @@ impl Coding {
         Ok(out)
     }
 
-    /// Read a list back; aborts unless it is exactly what `encode` writes.
-    pub fn decode(&self, code: &[u8]) -> Result<Vec<u128>, Abort> {
+    /// Read a list back, tag by tag; aborts unless the code is exactly what `encode` writes of a list of that length.
+    ///
+    /// That the tags ascend strictly is for `meet` to find.
+    pub fn decode(&self, code: &[u8], mut meet: impl FnMut(u128) -> Result<(), Abort>) -> Result<(), Abort> {
         require(code.len() == self.bytes())?;
-        let tags: Vec<u128> = if self.bits == WHOLE_BITS {
-            code.as_chunks().0.iter().map(|bytes| u128::from_be_bytes(*bytes)).collect()
-        } else {
-            self.decode_parts(code)?
-        };
-        require(tags.is_sorted_by(|before, after| before < after))?;
+        if self.bits == WHOLE_BITS {
+            return code.as_chunks().0.iter().try_for_each(|bytes| meet(u128::from_be_bytes(*bytes)));
+        }
+        self.decode_parts(code, meet)
+    }
+
+    /// A whole list, read back; aborts unless it ascends strictly.
+    pub fn list(&self, code: &[u8]) -> Result<Vec<u128>, Abort> {
+        let mut tags: Vec<u128> = Vec::new();
+        self.decode(code, |tag| {
+            require(tags.last().is_none_or(|before| *before < tag))?;
+            tags.push(tag);
+            Ok(())
+        })?;
         Ok(tags)
     }
 
-    fn decode_parts(&self, code: &[u8]) -> Result<Vec<u128>, Abort> {
+    fn decode_parts(
+        &self,
+        code: &[u8],
+        mut meet: impl FnMut(u128) -> Result<(), Abort>,
+    ) -> Result<(), Abort> {
         let low = self.low_bits();
         let (lows, highs) = code.split_at(self.low_bytes());
         let mut bytes = lows.iter();
         let (mut held, mut bits) = (0_u128, 0);
-        let mut tags = Vec::with_capacity(self.count);
+        let mut met = 0;
         let places = highs.iter().enumerate().flat_map(|(at, byte)| {
             (0..8).filter(move |bit| (byte >> bit) & 1 == 1).map(move |bit| 8 * at + bit)
         });
@@ -130,27 +158,67 @@ impl Coding {
             }
             let high = (place - at) as u128;
             require(high >> (self.bits - low) == 0)?;
-            tags.push((high << low) | (held & ((1 << low) - 1)));
+            meet((high << low) | (held & ((1 << low) - 1)))?;
+            met += 1;
             held >>= low;
             bits -= low;
         }
-        require(tags.len() == self.count && held == 0)?;
-        Ok(tags)
+        require(met == self.count && held == 0)
     }
 }
 
-/// Own tags that stand in `theirs`: their positions, ascending, and their places there. Both lists are sorted.
-pub fn join(own: &[(u128, u32)], theirs: &[u128]) -> Vec<(u32, usize)> {
-    let mut found = Vec::new();
-    let mut theirs = theirs.iter().enumerate().peekable();
-    for (tag, position) in own {
-        while theirs.next_if(|(_, their)| their.cmp(&tag) == Ordering::Less).is_some() {}
-        if let Some((place, _)) = theirs.peek().filter(|(_, their)| *their == tag) {
-            found.push((*position, *place));
-        }
+/// A tag of ours and where its item is: high half, low half, place. Narrower than a tuple with the tag whole.
+pub type OwnTag = (u64, u64, u32);
+
+/// Our tag of an item.
+pub fn own_tag(tag: u128, place: u32) -> OwnTag {
+    ((tag >> 64) as u64, tag as u64, place)
+}
+
+/// Joins our tags with a list that comes tag by tag and must ascend strictly.
+pub struct Join {
+    own: Vec<OwnTag>,
+    next: usize,
+    met: u32,
+    before: Option<u128>,
+    found: Vec<(u32, u32)>,
+}
+
+impl Join {
+    /// Our tags, in any order.
+    pub fn new(mut own: Vec<OwnTag>) -> Self {
+        own.par_sort_unstable();
+        Self { own, next: 0, met: 0, before: None, found: Vec::new() }
     }
-    found.par_sort_unstable();
-    found
+
+    /// The next tag of the list.
+    pub fn meet(&mut self, tag: u128) -> Result<(), Abort> {
+        require(self.before.is_none_or(|before| before < tag))?;
+        self.before = Some(tag);
+        let (high, low, _) = own_tag(tag, 0);
+        while self
+            .own
+            .get(self.next)
+            .is_some_and(|(own_high, own_low, _)| (*own_high, *own_low) < (high, low))
+        {
+            self.next += 1;
+        }
+        while let Some((own_high, own_low, place)) = self.own.get(self.next)
+            && (*own_high, *own_low) == (high, low)
+        {
+            self.found.push((*place, self.met));
+            self.next += 1;
+        }
+        self.met += 1;
+        Ok(())
+    }
+
+    /// Our tags that stand in the list: the place of each, ascending, and its place in the list.
+    pub fn found(self) -> Vec<(u32, u32)> {
+        let mut found = self.found;
+        found.par_sort_unstable();
+        found
+    }
 }
 
 #[cfg(test)]
@@ -176,7 +244,7 @@ mod tests {
             ] {
                 let code = coding.encode(&tags)?;
                 assert_eq!(code.len(), coding.bytes());
-                assert!(coding.decode(&code)? == tags);
+                assert!(coding.list(&code)? == tags);
             }
         }
         assert!(Coding::new(80, 1 << 20).bytes() < 8 << 20);
@@ -197,7 +265,7 @@ mod tests {
                     && coding.encode(&tags[1..]).is_err()
             );
             let code = coding.encode(&tags)?;
-            assert!(coding.decode(&code[1..]).is_err());
+            assert!(coding.list(&code[1..]).is_err());
             for at in 0..code.len() {
                 for bit in 0..8 {
                     let mut bent = code.clone();
@@ -205,7 +273,7 @@ mod tests {
                     // What is read at all is another list of the same length.
                     assert!(
                         coding
-                            .decode(&bent)
+                            .list(&bent)
                             .map_or(true, |read| read != tags && coding.encode(&read) == Ok(bent))
                     );
                 }
@@ -223,11 +291,18 @@ mod tests {
         );
     }
 
+    fn joined(own: &[(u128, u32)], theirs: &[u128]) -> Result<Vec<(u32, u32)>, Abort> {
+        let mut join = Join::new(own.iter().map(|(tag, place)| own_tag(*tag, *place)).collect());
+        theirs.iter().try_for_each(|tag| join.meet(*tag))?;
+        Ok(join.found())
+    }
+
     #[test]
     fn joining_is_set_intersection() {
-        let own = [(1, 9), (3, 4), (3, 5), (7, 0)];
-        assert_eq!(join(&own, &[0, 3, 6, 7, 8]), [(0, 3), (4, 1), (5, 1)]);
-        assert_eq!(join(&own, &[]), []);
-        assert_eq!(join(&[], &[1]), []);
+        let own = [(7, 0), (3, 5), (1, 9), (3, 4), (1 << 100, 8)];
+        assert_eq!(joined(&own, &[0, 3, 6, 7, 8, 1 << 100]), Ok(vec![(0, 3), (4, 1), (5, 1), (8, 5)]));
+        assert_eq!(joined(&own, &[]), Ok(vec![]));
+        assert_eq!(joined(&[], &[1]), Ok(vec![]));
+        assert!(joined(&own, &[3, 3]).is_err() && joined(&own, &[7, 6]).is_err());
     }
 }

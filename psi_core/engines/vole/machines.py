@@ -7,15 +7,20 @@ is) is therefore kept here, and renewed after each step.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from itertools import chain
+from typing import Protocol, TypeVar
 
 from psi_core import native_core
-from psi_core.engines.interface import Outcome
+from psi_core.engines.interface import Outcome, Settled
 from psi_core.engines.vole.lane import VoleLane
 from psi_core.errors import EngineFault, ProtocolFault
 from psi_core.session.packed import Packed
 
 T = TypeVar("T")
+
+
+class _Prepares(Protocol):
+    def prepare(self) -> None: ...
 
 
 def _run(step: Callable[[], T]) -> T:
@@ -24,6 +29,12 @@ def _run(step: Callable[[], T]) -> T:
         return step()
     except ValueError:
         raise ProtocolFault("vole: the run was given up; nothing was learned, start a new session") from None
+
+
+def _prepared(machine: _Prepares) -> Iterator[bytes]:
+    """Yield nothing, and compute what needs nothing of the next frame."""
+    _run(machine.prepare)
+    yield from ()
 
 
 class VoleReceiver:
@@ -43,21 +54,17 @@ class VoleReceiver:
         self._done = False
 
     def start(self) -> Iterator[bytes]:
-        """Yield nothing, and encode the own set meanwhile: the sender speaks first."""
+        """Yield nothing: the sender speaks first."""
         if self._started:
             raise EngineFault("vole: the receiver was started twice")
         self._started = True
-        return self._prepare()
-
-    def _prepare(self) -> Iterator[bytes]:
-        _run(self._machine.prepare)
-        yield from ()
+        return iter(())
 
     def receive(self, frame: bytes) -> Iterator[bytes]:
-        """Take a frame; the work is done when the returned iterator is drawn, which must be before the next one."""
+        """Take a frame. What is drawn are the answers and, when they have left, what can be done meanwhile."""
         answer = _run(lambda: self._machine.receive(frame))
         self._opened, self._done = self._machine.opened, self._machine.done
-        yield from answer
+        return Settled(chain(answer, _prepared(self._machine)))
 
     @property
     def opened(self) -> bool:
@@ -106,10 +113,10 @@ class VoleSender:
         yield from _run(self._machine.start)
 
     def receive(self, frame: bytes) -> Iterator[bytes]:
-        """Take a frame; the work is done when the returned iterator is drawn, which must be before the next one."""
+        """Take a frame. What is drawn are the answers and, when they have left, what can be done meanwhile."""
         answer = _run(lambda: self._machine.receive(frame))
         self._opened = self._machine.opened
-        yield from answer
+        return Settled(chain(answer, _prepared(self._machine)))
 
     @property
     def opened(self) -> bool:

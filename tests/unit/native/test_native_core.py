@@ -84,6 +84,11 @@ def test_a_buffer_that_can_be_written_to_is_refused():
         psi_native.gather(bytearray(32), 32, b"")
 
 
+def test_a_buffer_to_be_sorted_must_be_writable():
+    with pytest.raises(ValueError, match="writable"):
+        psi_native.group(bytes(40))
+
+
 def test_a_place_past_the_end_is_refused():
     with pytest.raises(ValueError, match="past the last row"):
         psi_native.gather(bytes(32), 32, bytes([1, 0, 0, 0]))
@@ -122,7 +127,7 @@ def test_signatures_that_do_not_verify_are_named_by_position():
         lambda: psi_native.commit(b"x" * 31, b""),
         lambda: psi_native.commit(b"x" * 32, b"x" * 15),
         lambda: psi_native.commit(b"x" * 32, b"x" * 32),
-        lambda: psi_native.group(b"x" * 41),
+        lambda: psi_native.group(bytearray(b"x" * 41)),
         lambda: psi_native.find(b"x" * 32, b"x" * 31),
         lambda: psi_native.gather(b"x" * 32, 32, b"123"),
         lambda: psi_native.wrong_signatures(b"k" * 32, b"", b"", b""),

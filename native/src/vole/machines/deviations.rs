@@ -4,7 +4,9 @@ use super::terms::{SEED_BYTES, Terms, Variant};
 use super::{Receiver, Sender};
 use crate::vole::base_ot::offer;
 use crate::vole::cot::{CotReceiver, columns_bytes};
-use crate::vole::okvs::{Binned, decode, encode};
+use crate::vole::frames::Outgoing;
+use crate::vole::okvs::Binned;
+use crate::vole::okvs::whole::{decode_all, encode_all, hashes, items};
 use crate::vole::silent::VoleReceiver;
 use crate::vole::tags::tag;
 use crate::vole::{Abort, draw};
@@ -23,17 +25,20 @@ struct Loot {
 impl Loot {
     /// How many items of a dictionary the attacker would recognise.
     fn recognised(&self, dictionary: &[u128]) -> Result<usize, Abort> {
-        let binned = Binned::new(&self.terms.shape, &self.terms.keys(&self.seed)[0], dictionary)?;
-        let decoded = decode(&self.terms.shape, &self.c, &binned);
-        let found = decoded.iter().zip(binned.positions()).filter(|(value, position)| {
-            self.tags.binary_search(&tag(*value ^ self.w, dictionary[**position as usize])).is_ok()
-        });
+        let [row_key, _] = self.terms.keys(&self.seed);
+        let binned = Binned::new(&self.terms.shape, row_key, dictionary)?;
+        let values = decode_all(&self.terms.shape, &self.c, &binned);
+        let ordered = items(&self.terms.shape, &binned);
+        let found = values
+            .iter()
+            .zip(&ordered)
+            .filter(|(value, item)| self.tags.binary_search(&tag(**value ^ self.w, **item)).is_ok());
         Ok(found.count())
     }
 }
 
-fn joined(frames: Vec<Vec<u8>>) -> Vec<u8> {
-    frames.concat()
+fn joined(frames: impl IntoIterator<Item = Vec<u8>>) -> Vec<u8> {
+    frames.into_iter().flatten().collect()
 }
 
 fn element(bytes: &[u8]) -> u128 {
@@ -54,32 +59,37 @@ fn run(
     let (cot, columns) = CotReceiver::new(&keys, terms.plan.rows())?;
     let mut send = |message: &[u8]| -> Result<Vec<u8>, Abort> {
         let mut reply = Vec::new();
-        for frame in crate::vole::frames::cut(message) {
+        for frame in Outgoing::from(message.to_vec()) {
             reply.extend(joined(sender.receive(&frame)?));
         }
         Ok(reply)
     };
     let chi = element(&send(&[&offers[..], &seed, &columns].concat())?);
     let corrections = send(&cot.answer(chi))?;
-    let (vole, challenges) =
-        VoleReceiver::new(&terms.id, terms.plan, &cot.rows(), cot.choices(), &corrections)?;
+    let (vole, challenges) = VoleReceiver::new(
+        &terms.id,
+        terms.plan,
+        &cot.rows(),
+        cot.choices(),
+        &corrections,
+        masked(&terms, &seed)?,
+    )?;
     vole.check(&send(&challenges)?)?;
-    let (a, c) = vole.finish();
+    let (masked, c) = vole.finish();
     let coin = draw::element()?;
     let mut message = coin.to_le_bytes().to_vec();
-    message.extend(masked(&terms, &seed)?.iter().zip(&a).flat_map(|(p, a)| (p ^ a).to_le_bytes()));
+    message.extend(masked.iter().flat_map(|element| element.to_le_bytes()));
     let w = element(&send(&message)?) ^ coin;
-    let tags = terms.coding().decode(&joined(sender.complete()?))?;
+    let tags = terms.coding().list(&joined(sender.complete()?))?;
     Ok(Loot { terms, seed, c, w, tags })
 }
 
 /// H_B of items in binned order.
-fn values(terms: &Terms, seed: &[u8; 32], items: &[u128]) -> Result<(Binned, Vec<u128>), Abort> {
+fn values(terms: &Terms, seed: &[u8; 32], given: &[u128]) -> Result<(Binned, Vec<u128>), Abort> {
     let [row_key, hb_key] = terms.keys(seed);
-    let binned = Binned::new(&terms.shape, &row_key, items)?;
-    let ordered: Vec<u128> = binned.positions().iter().map(|position| items[*position as usize]).collect();
-    let mut values = vec![0; items.len()];
-    hb_key.hash_all(&ordered, &mut values);
+    let binned = Binned::new(&terms.shape, row_key, given)?;
+    let mut values = vec![0; given.len()];
+    hb_key.hash_all(&items(&terms.shape, &binned), &mut values);
     Ok((binned, values))
 }
 
@@ -89,7 +99,7 @@ fn the_harness_recognises_what_was_encoded_and_nothing_else() -> Result<(), Abor
     let own: Vec<u128> = theirs[..100].iter().copied().chain(draw::elements(100)?).collect();
     let loot = run(200, &theirs, |terms, seed| {
         let (binned, values) = values(terms, seed, &own)?;
-        encode(&terms.shape, &binned, &values)
+        encode_all(&terms.shape, &binned, &values)
     })?;
     assert_eq!((loot.recognised(&own)?, loot.recognised(&theirs)?), (100, 100));
     Ok(())
@@ -109,8 +119,9 @@ fn one_dense_column_evaluates_no_item() -> Result<(), Abort> {
     // What the attack needs is true of the rows, and H_B is what stands against it.
     let (binned, values) = values(&loot.terms, &loot.seed, &theirs)?;
     let store = one_dense(&loot.terms, &loot.seed)?;
-    assert!(decode(&loot.terms.shape, &store, &binned) == binned.hashes());
-    assert!(binned.hashes().iter().zip(&values).all(|(hash, value)| hash != value));
+    let rows = hashes(&loot.terms.shape, &binned);
+    assert!(decode_all(&loot.terms.shape, &store, &binned) == rows);
+    assert!(rows.iter().zip(&values).all(|(hash, value)| hash != value));
     Ok(())
 }
 
@@ -134,7 +145,7 @@ fn inconsistent_base_bits_end_the_run() -> Result<(), Abort> {
         let column = columns_bytes(count) / 128;
         (0..64).for_each(|at| columns[at * column] ^= 1);
         let mut reply = Vec::new();
-        for frame in crate::vole::frames::cut(&[&offers[..], &[1; SEED_BYTES], &columns].concat()) {
+        for frame in Outgoing::from([&offers[..], &[1; SEED_BYTES], &columns].concat()) {
             reply.extend(joined(sender.receive(&frame)?));
         }
         assert_eq!(sender.receive(&cot.answer(element(&reply))), Err(Abort));
@@ -148,8 +159,9 @@ fn inconsistent_base_bits_end_the_run() -> Result<(), Abort> {
 fn nothing_leaves_while_the_masked_vector_is_incomplete() -> Result<(), Abort> {
     let items = draw::elements(70_000)?;
     let terms = Terms::new(&CONTEXT, Variant::Malicious, 70_000, 64)?;
-    let (mut receiver, mut sender) = (Receiver::new(terms, items)?, Sender::new(terms, draw::elements(64)?)?);
-    let mut frames = sender.start()?;
+    let (mut receiver, mut sender) =
+        (Receiver::new(terms, &items)?, Sender::new(terms, draw::elements(64)?)?);
+    let mut frames: Vec<Vec<u8>> = sender.start()?.collect();
     for _ in 0..3 {
         let mut replies = Vec::new();
         for frame in frames {
@@ -160,7 +172,7 @@ fn nothing_leaves_while_the_masked_vector_is_incomplete() -> Result<(), Abort> {
             frames.extend(sender.receive(&frame)?);
         }
     }
-    let masked = receiver.receive(&joined(frames))?;
+    let masked: Vec<Vec<u8>> = receiver.receive(&joined(frames))?.collect();
     assert!(masked.len() > 1 && joined(masked.clone()).len() == terms.masked_bytes());
     for frame in &masked[..masked.len() - 1] {
         assert!(sender.receive(frame)?.is_empty() && !sender.opened());

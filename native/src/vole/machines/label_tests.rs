@@ -21,8 +21,7 @@ fn label(position: usize) -> Vec<u8> {
 fn machines(variant: Variant, own: &[u128], peer: &[u128]) -> Result<(Receiver, Sender), Abort> {
     let terms = Terms::new(&CONTEXT, variant, own.len(), peer.len())?;
     let labels = LabelTerms::new(PREFIX, SIZE)?;
-    let (mut receiver, mut sender) =
-        (Receiver::new(terms, own.to_vec())?, Sender::new(terms, peer.to_vec())?);
+    let (mut receiver, mut sender) = (Receiver::new(terms, own)?, Sender::new(terms, peer.to_vec())?);
     receiver.await_labels(labels.clone());
     sender.give_labels(labels, (0..peer.len()).flat_map(label).collect())?;
     Ok((receiver, sender))
@@ -32,7 +31,7 @@ type Frames = Vec<Vec<u8>>;
 
 /// Everything up to the barrier; returns the frames that follow it: those of tags, and those of labels.
 fn opened(receiver: &mut Receiver, sender: &mut Sender) -> Result<(Frames, Frames), Abort> {
-    let (mut from_sender, mut frames) = (true, sender.start()?);
+    let (mut from_sender, mut frames): (bool, Frames) = (true, sender.start()?.collect());
     while !frames.is_empty() {
         let mut replies = Vec::new();
         for frame in frames {
@@ -40,7 +39,7 @@ fn opened(receiver: &mut Receiver, sender: &mut Sender) -> Result<(Frames, Frame
         }
         (from_sender, frames) = (!from_sender, replies);
     }
-    let mut tags = sender.complete()?;
+    let mut tags: Frames = sender.complete()?.collect();
     // The tags of these tests fit into one frame.
     let labels = tags.split_off(1);
     Ok((tags, labels))

@@ -7,10 +7,10 @@ use super::labels::{LabelTerms, Labelled, Reader, Wanted};
 use super::terms::{COIN_BYTES, SEED_BYTES, Terms};
 use crate::vole::cot::CotReceiver;
 use crate::vole::fixed_key::FixedKey;
-use crate::vole::frames::{Inbox, cut};
+use crate::vole::frames::{Inbox, Outgoing};
 use crate::vole::okvs::{Binned, decode, encode};
 use crate::vole::silent::VoleReceiver;
-use crate::vole::tags::{join, label_key, shortened, tag};
+use crate::vole::tags::{Join, OwnTag, label_key, own_tag, shortened, tag};
 use crate::vole::{Abort, base_ot, draw, require};
 
 /// What the machine waits for, and what it holds meanwhile.
@@ -20,10 +20,17 @@ enum Waiting {
     Corrections { cot: CotReceiver },
     Answers { vole: VoleReceiver },
     Opening { coin: [u8; COIN_BYTES], c: Vec<u128> },
-    Tags { own: Vec<(u128, u32)>, outputs: Vec<u128> },
+    Marks { c: Vec<u128>, w: u128 },
+    Tags { join: Join, kept: Option<Box<Kept>> },
     Labels { reader: Reader },
     Nothing { found: Found },
     Broken,
+}
+
+/// Where labels travel: the items and o of each, in binned order, for the labels' keys.
+struct Kept {
+    binned: Binned,
+    outputs: Vec<u128>,
 }
 
 /// The result.
@@ -37,8 +44,8 @@ pub struct Receiver {
     terms: Terms,
     labels: Option<LabelTerms>,
     seed: [u8; SEED_BYTES],
-    items: Vec<u128>,
-    binned: Binned,
+    /// The items, until their tags are made.
+    binned: Option<Binned>,
     hb_key: FixedKey,
     store: Option<Vec<u128>>,
     commitment: [u8; 32],
@@ -46,16 +53,19 @@ pub struct Receiver {
     inbox: Inbox,
 }
 
+/// The next state, the length of the message that it waits for, and the answer.
+type Step = (Waiting, usize, Outgoing);
+
 impl Receiver {
     /// Freeze the items (distinct; the first 16 bytes of each) and draw r after that.
-    pub fn new(terms: Terms, items: Vec<u128>) -> Result<Self, Abort> {
+    pub fn new(terms: Terms, items: &[u128]) -> Result<Self, Abort> {
         require(items.len() == terms.receiver_size)?;
         let seed = draw::bytes()?;
         let [row_key, hb_key] = terms.keys(&seed);
-        let binned = Binned::new(&terms.shape, &row_key, &items)?;
+        let binned = Some(Binned::new(&terms.shape, row_key, items)?);
         let inbox = Inbox::new(terms.choices_bytes());
         let (store, commitment, waiting) = (None, [0; 32], Waiting::Choices);
-        Ok(Self { terms, labels: None, seed, items, binned, hb_key, store, commitment, waiting, inbox })
+        Ok(Self { terms, labels: None, seed, binned, hb_key, store, commitment, waiting, inbox })
     }
 
     /// Await labels behind the tags, one for each of them. Before the first frame.
@@ -63,46 +73,66 @@ impl Receiver {
         self.labels = Some(terms);
     }
 
-    /// Encode P, if that is not done yet: the driver calls this while the sender computes.
+    /// Do what needs nothing of the next message: encode P while the sender grows its trees, make the own tags.
+    ///
+    /// The driver calls this when its answers have left; else it is done when the next frame arrives.
     pub fn prepare(&mut self) -> Result<(), Abort> {
-        if self.store.is_none() {
-            let ordered: Vec<u128> = self.ordered().collect();
-            let mut values = vec![0; ordered.len()];
-            self.hb_key.hash_all(&ordered, &mut values);
-            self.store = Some(encode(&self.terms.shape, &self.binned, &values)?);
+        match std::mem::replace(&mut self.waiting, Waiting::Broken) {
+            Waiting::Marks { c, w } => self.waiting = self.own_tags(c, w)?,
+            waiting => self.waiting = waiting,
+        }
+        if self.store.is_none() && matches!(self.waiting, Waiting::Corrections { .. }) {
+            let binned = self.binned.as_ref().ok_or(Abort)?;
+            let values = |_: usize, items: &[u128], out: &mut [u128]| self.hb_key.hash_all(items, out);
+            self.store = Some(encode(&self.terms.shape, binned, values)?);
         }
         Ok(())
     }
 
-    fn ordered(&self) -> impl Iterator<Item = u128> {
-        self.binned.positions().iter().map(|position| self.items[*position as usize])
-    }
-
     /// Take one frame; returns the frames that answer it.
-    pub fn receive(&mut self, frame: &[u8]) -> Result<Vec<Vec<u8>>, Abort> {
+    pub fn receive(&mut self, frame: &[u8]) -> Result<Outgoing, Abort> {
+        self.prepare()?;
         // An error leaves the machine broken.
         let waiting = match std::mem::replace(&mut self.waiting, Waiting::Broken) {
+            Waiting::Tags { join, kept } if self.terms.tosses() => return self.join_frame(join, kept, frame),
             Waiting::Labels { reader } => {
                 self.waiting = match reader.take(frame)? {
                     Ok(found) => Waiting::Nothing { found: Found::Labels(found) },
                     Err(reader) => Waiting::Labels { reader },
                 };
-                return Ok(Vec::new());
+                return Ok(Outgoing::default());
             }
             waiting => waiting,
         };
         let Some(message) = self.inbox.take(frame)? else {
             self.waiting = waiting;
-            return Ok(Vec::new());
+            return Ok(Outgoing::default());
         };
         let (waiting, length, reply) = self.step(waiting, &message)?;
         (self.waiting, self.inbox) = (waiting, Inbox::new(length));
-        Ok(cut(&reply))
+        Ok(reply)
+    }
+
+    /// Whole tags are joined as they come.
+    fn join_frame(
+        &mut self,
+        mut join: Join,
+        kept: Option<Box<Kept>>,
+        frame: &[u8],
+    ) -> Result<Outgoing, Abort> {
+        let piece = self.inbox.pass(frame)?;
+        let tags = frame.as_chunks().0;
+        tags.iter().try_for_each(|bytes| join.meet(u128::from_be_bytes(*bytes)))?;
+        self.waiting = if piece.last { self.matched(join, kept) } else { Waiting::Tags { join, kept } };
+        Ok(Outgoing::default())
     }
 
     /// Whether every frame before the barrier has arrived.
     pub fn opened(&self) -> bool {
-        matches!(self.waiting, Waiting::Tags { .. } | Waiting::Labels { .. } | Waiting::Nothing { .. })
+        matches!(
+            self.waiting,
+            Waiting::Marks { .. } | Waiting::Tags { .. } | Waiting::Labels { .. } | Waiting::Nothing { .. }
+        )
     }
 
     /// Whether the tags have arrived, and the labels where they travel.
@@ -134,48 +164,56 @@ impl Receiver {
         }
     }
 
-    /// One message in: the next state, the length of the message it waits for, and the answer.
-    fn step(&mut self, waiting: Waiting, message: &[u8]) -> Result<(Waiting, usize, Vec<u8>), Abort> {
+    /// One message in.
+    fn step(&mut self, waiting: Waiting, message: &[u8]) -> Result<Step, Abort> {
         let plan = self.terms.plan;
         match waiting {
             Waiting::Choices => self.offer(message),
             Waiting::Challenge { cot } => {
                 let answer = cot.answer(element(message)?);
-                Ok((Waiting::Corrections { cot }, plan.corrections_bytes(), answer))
+                Ok((Waiting::Corrections { cot }, plan.corrections_bytes(), answer.into()))
             }
             Waiting::Corrections { cot } => {
+                // A' goes straight onto P; what comes of it leaves only when the check has held.
+                let store = self.store.take().ok_or(Abort)?;
                 let (vole, challenges) =
-                    VoleReceiver::new(&self.terms.id, plan, &cot.rows(), cot.choices(), message)?;
-                Ok((Waiting::Answers { vole }, plan.answers_bytes(), challenges))
+                    VoleReceiver::new(&self.terms.id, plan, &cot.rows(), cot.choices(), message, store)?;
+                Ok((Waiting::Answers { vole }, plan.answers_bytes(), challenges.into()))
             }
             Waiting::Answers { vole } => self.mask(vole, message),
             Waiting::Opening { coin, c } => {
                 let ws: [u8; COIN_BYTES] = message.try_into().map_err(|_| Abort)?;
                 require(bool::from(self.terms.commitment(&ws).ct_eq(&self.commitment)))?;
-                Ok(self.await_tags(&c, u128::from_le_bytes(ws) ^ u128::from_le_bytes(coin)))
+                let w = u128::from_le_bytes(ws) ^ u128::from_le_bytes(coin);
+                Ok((Waiting::Marks { c, w }, self.terms.coding().bytes(), Outgoing::default()))
             }
-            Waiting::Tags { own, outputs } => {
-                let theirs = self.terms.coding().decode(message)?;
-                Ok((self.matched(join(&own, &theirs), &theirs, &outputs), 0, Vec::new()))
+            Waiting::Tags { mut join, kept } => {
+                self.terms.coding().decode(message, |tag| join.meet(tag))?;
+                Ok((self.matched(join, kept), 0, Outgoing::default()))
             }
-            Waiting::Labels { .. } | Waiting::Nothing { .. } | Waiting::Broken => Err(Abort),
+            Waiting::Marks { .. } | Waiting::Labels { .. } | Waiting::Nothing { .. } | Waiting::Broken => {
+                Err(Abort)
+            }
         }
     }
 
     /// The matches are known; where labels travel, theirs are awaited.
-    fn matched(&self, matches: Vec<(u32, usize)>, theirs: &[u128], outputs: &[u128]) -> Waiting {
-        let Some(terms) = &self.labels else {
-            let positions = matches.into_iter().map(|(position, _)| position).collect();
+    fn matched(&self, join: Join, kept: Option<Box<Kept>>) -> Waiting {
+        let found = join.found();
+        let (Some(terms), Some(kept)) = (&self.labels, kept) else {
+            let positions = found.into_iter().map(|(position, _)| position).collect();
             return Waiting::Nothing { found: Found::Positions(positions) };
         };
-        let wanted = matches.into_iter().map(|(position, place)| {
-            let key = label_key(outputs[position as usize], self.items[position as usize]);
-            Wanted { position, place, tag: theirs[place], key }
+        let bits = self.terms.coding().bits();
+        let wanted = found.into_iter().map(|(own, theirs)| {
+            let (o, (item, position)) = (kept.outputs[own as usize], kept.binned.at(own as usize));
+            let tag = shortened(tag(o, item), bits);
+            Wanted { position, place: theirs as usize, tag, key: label_key(o, item) }
         });
-        Waiting::Labels { reader: Reader::new(terms.clone(), theirs.len(), wanted.collect()) }
+        Waiting::Labels { reader: Reader::new(terms.clone(), self.terms.sender_size, wanted.collect()) }
     }
 
-    fn offer(&mut self, message: &[u8]) -> Result<(Waiting, usize, Vec<u8>), Abort> {
+    fn offer(&mut self, message: &[u8]) -> Result<Step, Abort> {
         let choices = if self.terms.tosses() {
             let (commitment, choices) = message.split_first_chunk().ok_or(Abort)?;
             self.commitment = *commitment;
@@ -185,48 +223,45 @@ impl Receiver {
         };
         let (offers, keys) = base_ot::offer(&self.terms.id, choices)?;
         let (cot, columns) = CotReceiver::new(&keys, self.terms.plan.rows())?;
-        Ok((Waiting::Challenge { cot }, 16, [&offers[..], &self.seed, &columns].concat()))
+        Ok((Waiting::Challenge { cot }, 16, [&offers[..], &self.seed, &columns].concat().into()))
     }
 
     /// The check held: send A = P + A', and wr before it.
-    fn mask(&mut self, vole: VoleReceiver, message: &[u8]) -> Result<(Waiting, usize, Vec<u8>), Abort> {
+    fn mask(&mut self, vole: VoleReceiver, message: &[u8]) -> Result<Step, Abort> {
         vole.check(message)?;
-        self.prepare()?;
-        let store = self.store.take().ok_or(Abort)?;
-        let (a, c) = vole.finish();
-        let coin = draw::bytes()?;
-        let mut reply = Vec::with_capacity(self.terms.masked_bytes());
+        let (masked, c) = vole.finish();
         if self.terms.tosses() {
-            reply.extend(coin);
-        }
-        reply.extend(store.iter().zip(&a).flat_map(|(own, mask)| (own ^ mask).to_le_bytes()));
-        if self.terms.tosses() {
+            let coin = draw::bytes()?;
+            let reply = Outgoing::new(coin.to_vec(), masked)?;
             return Ok((Waiting::Opening { coin, c }, COIN_BYTES, reply));
         }
-        let (waiting, length, _) = self.await_tags(&c, 0);
-        Ok((waiting, length, reply))
+        let reply = Outgoing::new(Vec::new(), masked)?;
+        Ok((Waiting::Marks { c, w: 0 }, self.terms.coding().bytes(), reply))
     }
 
-    /// Own tags, sorted, each with its item's position; and o of each position, where labels travel.
-    fn await_tags(&self, c: &[u128], w: u128) -> (Waiting, usize, Vec<u8>) {
-        let coding = self.terms.coding();
-        let decoded = decode(&self.terms.shape, c, &self.binned);
-        let mut own: Vec<(u128, u32)> = decoded
-            .par_iter()
-            .zip(self.binned.positions())
-            .map(|(value, position)| {
-                (shortened(tag(value ^ w, self.items[*position as usize]), coding.bits()), *position)
-            })
-            .collect();
-        own.par_sort_unstable();
-        let mut outputs = Vec::new();
-        if self.labels.is_some() {
-            outputs = vec![0; self.items.len()];
-            for (value, position) in decoded.iter().zip(self.binned.positions()) {
-                outputs[*position as usize] = value ^ w;
-            }
+    /// Own tags, sorted, each with its item's position; where labels travel, with its place in binned order.
+    fn own_tags(&mut self, c: Vec<u128>, w: u128) -> Result<Waiting, Abort> {
+        let bits = self.terms.coding().bits();
+        let binned = self.binned.take().ok_or(Abort)?;
+        let mut own: Vec<OwnTag> = vec![(0, 0, 0); self.terms.receiver_size];
+        if self.labels.is_none() {
+            decode(&self.terms.shape, &c, &binned, &mut own, |bin, values, out| {
+                let given = values.iter().zip(binned.items(bin)).zip(binned.positions(bin));
+                for (place, ((value, item), position)) in out.iter_mut().zip(given) {
+                    *place = own_tag(shortened(tag(value ^ w, *item), bits), *position);
+                }
+            });
+            drop((c, binned));
+            return Ok(Waiting::Tags { join: Join::new(own), kept: None });
         }
-        (Waiting::Tags { own, outputs }, coding.bytes(), Vec::new())
+        let mut outputs = vec![0; own.len()];
+        decode(&self.terms.shape, &c, &binned, &mut outputs, |_, values, out| {
+            out.iter_mut().zip(values).for_each(|(o, value)| *o = value ^ w);
+        });
+        own.par_iter_mut().zip(&outputs).enumerate().for_each(|(at, (place, o))| {
+            *place = own_tag(shortened(tag(*o, binned.at(at).0), bits), at as u32);
+        });
+        Ok(Waiting::Tags { join: Join::new(own), kept: Some(Box::new(Kept { binned, outputs })) })
     }
 }
 

@@ -7,7 +7,8 @@ use super::labels::{Given, LabelTerms};
 use super::terms::{COIN_BYTES, SEED_BYTES, Terms};
 use crate::vole::base_ot::{Chooser, OFFERS_BYTES};
 use crate::vole::cot::{ANSWER_BYTES, CotSender};
-use crate::vole::frames::{Inbox, cut};
+use crate::vole::fixed_key::FixedKey;
+use crate::vole::frames::{Inbox, Outgoing};
 use crate::vole::gf128::mul;
 use crate::vole::okvs::{Binned, decode};
 use crate::vole::silent::VoleSender;
@@ -20,8 +21,9 @@ enum Waiting {
     Offers { chooser: Chooser },
     Answer { cot: CotSender, chi: u128 },
     Challenges { vole: VoleSender },
-    Masked { b: Vec<u128> },
+    Masked { k: Vec<u128>, coin: [u8; COIN_BYTES] },
     Barrier { k: Vec<u128>, w: u128 },
+    Ready { message: Outgoing },
     Nothing,
     Broken,
 }
@@ -56,7 +58,7 @@ impl Sender {
     }
 
     /// The first frames; once.
-    pub fn start(&mut self) -> Result<Vec<Vec<u8>>, Abort> {
+    pub fn start(&mut self) -> Result<Outgoing, Abort> {
         let waiting = std::mem::replace(&mut self.waiting, Waiting::Broken);
         require(matches!(waiting, Waiting::Start))?;
         let chooser = Chooser::new(&self.terms.id, *self.delta)?;
@@ -66,53 +68,51 @@ impl Sender {
         }
         message.extend(chooser.message());
         self.waiting = Waiting::Offers { chooser };
-        Ok(cut(&message))
+        Ok(message.into())
     }
 
     /// Take one frame; returns the frames that answer it.
-    pub fn receive(&mut self, frame: &[u8]) -> Result<Vec<Vec<u8>>, Abort> {
+    pub fn receive(&mut self, frame: &[u8]) -> Result<Outgoing, Abort> {
         // An error leaves the machine broken.
         let waiting = std::mem::replace(&mut self.waiting, Waiting::Broken);
         require(!matches!(waiting, Waiting::Start))?;
+        if let Waiting::Masked { k, coin } = waiting {
+            return self.unmask(k, coin, frame);
+        }
         let Some(message) = self.inbox.take(frame)? else {
             self.waiting = waiting;
-            return Ok(Vec::new());
+            return Ok(Outgoing::default());
         };
         let (waiting, length, reply) = self.step(waiting, &message)?;
         (self.waiting, self.inbox) = (waiting, Inbox::new(length));
-        Ok(cut(&reply))
+        Ok(reply.into())
     }
 
     /// Whether every frame before the barrier has arrived.
     pub fn opened(&self) -> bool {
-        matches!(self.waiting, Waiting::Barrier { .. } | Waiting::Nothing)
+        matches!(self.waiting, Waiting::Barrier { .. } | Waiting::Ready { .. } | Waiting::Nothing)
+    }
+
+    /// Make the tags, if that is due and not done yet: the driver calls this before the barrier, when ws has left.
+    pub fn prepare(&mut self) -> Result<(), Abort> {
+        match std::mem::replace(&mut self.waiting, Waiting::Broken) {
+            Waiting::Barrier { k, w } => {
+                let message = self.message(k, w)?;
+                self.waiting = Waiting::Ready { message };
+            }
+            waiting => self.waiting = waiting,
+        }
+        Ok(())
     }
 
     /// The tags' frames and those of labels, after the barrier; once.
-    pub fn complete(&mut self) -> Result<Vec<Vec<u8>>, Abort> {
-        let waiting = std::mem::replace(&mut self.waiting, Waiting::Broken);
-        let Waiting::Barrier { k, w } = waiting else { return Err(Abort) };
-        let coding = self.terms.coding();
-        let (outputs, binned) = self.outputs(&k, w)?;
-        let item = |at: usize| self.items[binned.positions()[at] as usize];
-        let tag_at = |at: usize| shortened(tag(outputs[at], item(at)), coding.bits());
-        // Ascending: the order says nothing of the items'.
-        let mut tags: Vec<u128> = (0..outputs.len()).into_par_iter().map(tag_at).collect();
-        let Some(labels) = &self.labels else {
-            tags.par_sort_unstable();
-            self.waiting = Waiting::Nothing;
-            return Ok(cut(&coding.encode(&tags)?));
+    pub fn complete(&mut self) -> Result<Outgoing, Abort> {
+        self.prepare()?;
+        let Waiting::Ready { message } = std::mem::replace(&mut self.waiting, Waiting::Broken) else {
+            return Err(Abort);
         };
-        let mut order: Vec<u32> = (0..tags.len() as u32).collect();
-        order.par_sort_unstable_by_key(|at| tags[*at as usize]);
-        tags.par_sort_unstable();
-        let mut frames = cut(&coding.encode(&tags)?);
-        frames.extend(labels.frames(tags.len(), |place| {
-            let at = order[place] as usize;
-            (label_key(outputs[at], item(at)), tags[place], binned.positions()[at] as usize)
-        })?);
         self.waiting = Waiting::Nothing;
-        Ok(frames)
+        Ok(message)
     }
 
     /// One message in: the next state, the length of the message it waits for, and the answer.
@@ -134,37 +134,78 @@ impl Sender {
             }
             Waiting::Challenges { mut vole } => {
                 let answers = vole.answer(message)?;
-                Ok((Waiting::Masked { b: vole.finish() }, self.terms.masked_bytes(), answers))
+                let (k, coin) = (vole.finish(), [0; COIN_BYTES]);
+                Ok((Waiting::Masked { k, coin }, self.terms.masked_bytes(), answers))
             }
-            Waiting::Masked { b } => self.unmask(b, message),
-            Waiting::Start | Waiting::Barrier { .. } | Waiting::Nothing | Waiting::Broken => Err(Abort),
+            Waiting::Start
+            | Waiting::Masked { .. }
+            | Waiting::Barrier { .. }
+            | Waiting::Ready { .. }
+            | Waiting::Nothing
+            | Waiting::Broken => Err(Abort),
         }
     }
 
-    /// All of A is here: K = B + A Delta, and only now may ws leave.
-    fn unmask(&self, mut b: Vec<u128>, message: &[u8]) -> Result<(Waiting, usize, Vec<u8>), Abort> {
-        let (coin, masked) = if self.terms.tosses() {
-            message.split_first_chunk().ok_or(Abort)?
-        } else {
-            (&[0; COIN_BYTES], message)
-        };
-        let (masked, _) = masked.as_chunks::<16>();
-        b.par_iter_mut().zip(masked).for_each(|(b, a)| *b ^= mul(u128::from_le_bytes(*a), *self.delta));
-        let w = u128::from_le_bytes(self.coin) ^ u128::from_le_bytes(*coin);
-        let reply = if self.terms.tosses() { self.coin.to_vec() } else { Vec::new() };
-        Ok((Waiting::Barrier { k: b, w }, 0, reply))
+    /// One frame of A: K = B + A Delta, in place. Only when all of A is here may ws leave.
+    fn unmask(
+        &mut self,
+        mut k: Vec<u128>,
+        mut coin: [u8; COIN_BYTES],
+        frame: &[u8],
+    ) -> Result<Outgoing, Abort> {
+        let piece = self.inbox.pass(frame)?;
+        let head = if self.terms.tosses() { COIN_BYTES } else { 0 };
+        let (first, masked) =
+            if piece.start == 0 { frame.split_at_checked(head).ok_or(Abort)? } else { (&[][..], frame) };
+        if !first.is_empty() {
+            coin = first.try_into().map_err(|_| Abort)?;
+        }
+        let start = piece.start.saturating_sub(head) / size_of::<u128>();
+        let places = k.get_mut(start..).ok_or(Abort)?;
+        places
+            .par_iter_mut()
+            .zip(masked.as_chunks::<16>().0)
+            .for_each(|(k, a)| *k ^= mul(u128::from_le_bytes(*a), *self.delta));
+        if !piece.last {
+            self.waiting = Waiting::Masked { k, coin };
+            return Ok(Outgoing::default());
+        }
+        let w = u128::from_le_bytes(self.coin) ^ u128::from_le_bytes(coin);
+        (self.waiting, self.inbox) = (Waiting::Barrier { k, w }, Inbox::new(0));
+        Ok(if self.terms.tosses() { self.coin.to_vec().into() } else { Outgoing::default() })
     }
 
-    /// o(y) of all items, in the order of the bins.
-    fn outputs(&self, k: &[u128], w: u128) -> Result<(Vec<u128>, Binned), Abort> {
-        let [row_key, hb_key] = self.terms.keys(&self.seed);
-        let binned = Binned::new(&self.terms.shape, &row_key, &self.items)?;
-        let ordered: Vec<u128> =
-            binned.positions().iter().map(|position| self.items[*position as usize]).collect();
-        let mut values = vec![0; ordered.len()];
-        hb_key.hash_all(&ordered, &mut values);
-        let mut outputs = decode(&self.terms.shape, k, &binned);
-        outputs.par_iter_mut().zip(&values).for_each(|(o, value)| *o ^= mul(*self.delta, *value) ^ w);
-        Ok((outputs, binned))
+    /// Tags of all items, ascending: the order says nothing of the items'. Behind them their labels.
+    fn message(&mut self, k: Vec<u128>, w: u128) -> Result<Outgoing, Abort> {
+        let [row_key, hb_key]: [FixedKey; 2] = self.terms.keys(&self.seed);
+        let binned = Binned::new(&self.terms.shape, row_key, &std::mem::take(&mut self.items))?;
+        let coding = self.terms.coding();
+        let labelled = self.labels.is_some();
+        // o of every item, or at once its tag where nothing else needs o.
+        let mut made = vec![0; self.terms.sender_size];
+        decode(&self.terms.shape, &k, &binned, &mut made, |bin, values, out| {
+            hb_key.hash_all(binned.items(bin), out);
+            for (place, (value, item)) in out.iter_mut().zip(values.iter().zip(binned.items(bin))) {
+                let o = value ^ mul(*self.delta, *place) ^ w;
+                *place = if labelled { o } else { shortened(tag(o, *item), coding.bits()) };
+            }
+        });
+        drop(k);
+        let Some(labels) = &self.labels else {
+            drop(binned);
+            made.par_sort_unstable();
+            return coding.message(made);
+        };
+        let tag_at = |at: usize| shortened(tag(made[at], binned.at(at).0), coding.bits());
+        let mut tags: Vec<u128> = (0..made.len()).into_par_iter().map(tag_at).collect();
+        let mut order: Vec<u32> = (0..tags.len() as u32).collect();
+        order.par_sort_unstable_by_key(|at| tags[*at as usize]);
+        tags.par_sort_unstable();
+        let frames = labels.frames(tags.len(), |place| {
+            let at = order[place] as usize;
+            let (item, position) = binned.at(at);
+            (label_key(made[at], item), tags[place], position as usize)
+        })?;
+        Ok(coding.message(tags)?.followed_by(frames))
     }
 }

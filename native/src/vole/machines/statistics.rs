@@ -16,15 +16,11 @@ fn masked(terms: &Terms, set: &[u128]) -> Result<Vec<u128>, Abort> {
     let bit = |at: usize| ((choices[at / 128] >> (at % 128)) & 1).wrapping_neg();
     let theirs: Vec<u128> = rows.iter().enumerate().map(|(at, row)| row ^ (delta & bit(at))).collect();
     let (_, corrections) = VoleSender::new(&terms.id, terms.plan, delta, &theirs)?;
-    let (vole, _) = VoleReceiver::new(&terms.id, terms.plan, &rows, &choices, &corrections)?;
     let [row_key, hb_key] = terms.keys(&draw::bytes()?);
-    let binned = Binned::new(&terms.shape, &row_key, set)?;
-    let ordered: Vec<u128> = binned.positions().iter().map(|position| set[*position as usize]).collect();
-    let mut values = vec![0; set.len()];
-    hb_key.hash_all(&ordered, &mut values);
-    let store = encode(&terms.shape, &binned, &values)?;
-    let (a, _) = vole.finish();
-    Ok(store.iter().zip(&a).take(WATCHED).map(|(own, mask)| own ^ mask).collect())
+    let binned = Binned::new(&terms.shape, row_key, set)?;
+    let store = encode(&terms.shape, &binned, |_, items, out| hb_key.hash_all(items, out))?;
+    let (vole, _) = VoleReceiver::new(&terms.id, terms.plan, &rows, &choices, &corrections, store)?;
+    Ok(vole.finish().0[..WATCHED].to_vec())
 }
 
 /// Ones among `runs` runs, for each watched bit.
@@ -67,9 +63,9 @@ fn bits_of_ten_thousand_masked_vectors_are_uniform() -> Result<(), Abort> {
 /// Both machines to the end; the lengths of all frames.
 fn lengths(own: Vec<u128>, peer: Vec<u128>) -> Result<Vec<usize>, Abort> {
     let terms = Terms::new(&[2; 32], Variant::SemiHonest, own.len(), peer.len())?;
-    let (mut receiver, mut sender) = (Receiver::new(terms, own)?, Sender::new(terms, peer)?);
+    let (mut receiver, mut sender) = (Receiver::new(terms, &own)?, Sender::new(terms, peer)?);
     let mut seen = Vec::new();
-    let mut frames = sender.start()?;
+    let mut frames: Vec<Vec<u8>> = sender.start()?.collect();
     while !frames.is_empty() {
         let mut replies = Vec::new();
         for frame in frames {
@@ -81,7 +77,7 @@ fn lengths(own: Vec<u128>, peer: Vec<u128>) -> Result<Vec<usize>, Abort> {
         }
         frames = replies;
     }
-    seen.extend(sender.complete()?.iter().map(Vec::len));
+    seen.extend(sender.complete()?.map(|frame| frame.len()));
     Ok(seen)
 }
 

@@ -12,30 +12,40 @@ use rayon::prelude::*;
 
 use super::Abort;
 
-/// Encode so that every item decodes to the value beside it. `values` follow the binned order. Length: `shape.length()`.
+/// Encode so that every item decodes to its value; `values` fills in those of one bin's items. Length: `shape.length()`.
 ///
 /// Aborts when a bin holds too many items, when its gap is too large, and when two items are equal; never tries again.
-pub fn encode(shape: &Shape, items: &Binned, values: &[u128]) -> Result<Vec<u128>, Abort> {
+pub fn encode(
+    shape: &Shape,
+    items: &Binned,
+    values: impl Fn(usize, &[u128], &mut [u128]) + Sync,
+) -> Result<Vec<u128>, Abort> {
     let mut out = vec![0; shape.length()];
     out.par_chunks_mut(shape.bin_length()).enumerate().try_for_each(|(bin, place)| {
-        let range = items.range(bin);
-        bin::encode(shape, &items.hashes()[range.clone()], &values[range], place)
+        let mut wanted = vec![0; items.items(bin).len()];
+        values(bin, items.items(bin), &mut wanted);
+        bin::encode(shape, &items.hashes(bin), &wanted, place)
     })?;
     Ok(out)
 }
 
-/// The value of every item, in binned order.
-pub fn decode(shape: &Shape, store: &[u128], items: &Binned) -> Vec<u128> {
-    let parts: Vec<Vec<u128>> = store
-        .par_chunks(shape.bin_length())
-        .enumerate()
-        .map(|(bin, place)| {
-            let hashes = &items.hashes()[items.range(bin)];
-            hashes.iter().map(|hash| bin::decode(shape, place, *hash)).collect()
-        })
-        .collect();
-    parts.concat()
+/// Decode every item; `finish` makes of a bin (its number) and its values what goes into `out`, in binned order.
+pub fn decode<T: Send>(
+    shape: &Shape,
+    store: &[u128],
+    items: &Binned,
+    out: &mut [T],
+    finish: impl Fn(usize, &[u128], &mut [T]) + Sync,
+) {
+    let bins = store.par_chunks(shape.bin_length()).zip(items.split(out)).enumerate();
+    bins.for_each(|(bin, (store, out))| {
+        let mut values = items.hashes(bin);
+        values.iter_mut().for_each(|value| *value = bin::decode(shape, store, *value));
+        finish(bin, &values, out);
+    });
 }
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub mod whole;

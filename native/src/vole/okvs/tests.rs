@@ -1,5 +1,6 @@
 use rayon::prelude::*;
 
+use super::whole::{decode_all, encode_all, hashes};
 use super::*;
 use crate::vole::draw;
 use crate::vole::fixed_key::FixedKey;
@@ -11,11 +12,11 @@ fn key() -> Result<FixedKey, Abort> {
 
 fn check_round_trip(count: usize) -> Result<(), Abort> {
     let shape = Shape::new(count);
-    let items = Binned::new(&shape, &key()?, &draw::elements(count)?)?;
+    let items = Binned::new(&shape, key()?, &draw::elements(count)?)?;
     let values = draw::elements(count)?;
-    let store = encode(&shape, &items, &values)?;
+    let store = encode_all(&shape, &items, &values)?;
     assert_eq!(store.len(), shape.length());
-    assert!(decode(&shape, &store, &items) == values, "{count} items");
+    assert!(decode_all(&shape, &store, &items) == values, "{count} items");
     Ok(())
 }
 
@@ -110,9 +111,9 @@ fn duplicates_end_the_run_even_with_one_value() -> Result<(), Abort> {
         let shape = Shape::new(count);
         let mut items = draw::elements(count)?;
         items[count - 1] = items[0];
-        let items = Binned::new(&shape, &key()?, &items)?;
-        let values: Vec<u128> = items.hashes().iter().map(|hash| mul(*hash, 3)).collect();
-        assert_eq!(encode(&shape, &items, &values), Err(Abort));
+        let items = Binned::new(&shape, key()?, &items)?;
+        let values: Vec<u128> = hashes(&shape, &items).iter().map(|hash| mul(*hash, 3)).collect();
+        assert_eq!(encode_all(&shape, &items, &values), Err(Abort));
     }
     Ok(())
 }

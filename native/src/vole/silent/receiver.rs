@@ -15,11 +15,11 @@ use crate::vole::{Abort, draw, require};
 /// The receiver's side: A' and C.
 pub struct VoleReceiver {
     expected: Vec<u8>,
-    outputs: Shares,
+    masked: Vec<u128>,
+    c: Vec<u128>,
 }
 
 /// A' and C of some places.
-#[derive(Default)]
 struct Shares {
     a: Vec<u128>,
     c: Vec<u128>,
@@ -27,16 +27,19 @@ struct Shares {
 
 impl VoleReceiver {
     /// Grow all trees from the checked rows and the sender's corrections; returns the challenges to send.
+    ///
+    /// A' is added to `onto`, of the plan's length.
     pub fn new(
         id: &Id,
         plan: Plan,
         rows: &[u128],
         choices: &[u128],
         corrections: &[u8],
+        onto: Vec<u128>,
     ) -> Result<(Self, Vec<u8>), Abort> {
-        require(corrections.len() == plan.corrections_bytes())?;
+        require(corrections.len() == plan.corrections_bytes() && onto.len() == plan.length)?;
         let code = Code::new(plan.noise_length());
-        let mut made = Self { expected: Vec::new(), outputs: Shares::default() };
+        let mut made = Self { expected: Vec::new(), masked: onto, c: Vec::with_capacity(plan.length) };
         let mut challenges = Vec::with_capacity(plan.challenges_bytes());
         let mut base = Shares { a: choices[..BASE_VALUES].to_vec(), c: base_values(&plan, rows) };
         let chunk_bytes = NOISE_WEIGHT * plan.tree_bytes();
@@ -51,11 +54,10 @@ impl VoleReceiver {
             if chunk + 1 < plan.chunks {
                 base = Shares { a: a.drain(..BASE_VALUES).collect(), c: c.drain(..BASE_VALUES).collect() };
             }
-            made.outputs.a.append(&mut a);
-            made.outputs.c.append(&mut c);
+            let wanted = c.len().min(plan.length - made.c.len());
+            made.masked[made.c.len()..].iter_mut().zip(&a).for_each(|(own, mask)| *own ^= mask);
+            made.c.extend_from_slice(&c[..wanted]);
         }
-        made.outputs.a.truncate(plan.length);
-        made.outputs.c.truncate(plan.length);
         Ok((made, challenges))
     }
 
@@ -64,9 +66,9 @@ impl VoleReceiver {
         require(answers.len() == self.expected.len() && bool::from(answers.ct_eq(&self.expected)))
     }
 
-    /// A' and C.
+    /// A' added to what `new` was given, and C.
     pub fn finish(self) -> (Vec<u128>, Vec<u128>) {
-        (self.outputs.a, self.outputs.c)
+        (self.masked, self.c)
     }
 }
 

@@ -27,8 +27,13 @@ impl VoleSender {
     pub fn new(id: &Id, plan: Plan, delta: u128, rows: &[u128]) -> Result<(Self, Vec<u8>), Abort> {
         let code = Code::new(plan.noise_length());
         let mut corrections = vec![0; plan.corrections_bytes()];
-        let mut made =
-            Self { id: *id, plan, delta: Zeroizing::new(delta), unchecked: Vec::new(), outputs: Vec::new() };
+        let mut made = Self {
+            id: *id,
+            plan,
+            delta: Zeroizing::new(delta),
+            unchecked: Vec::new(),
+            outputs: Vec::with_capacity(plan.length),
+        };
         let mut base = base_values(&plan, rows);
         for (chunk, message) in corrections.chunks_mut(NOISE_WEIGHT * plan.tree_bytes()).enumerate() {
             let leaves = made.grow_chunk(rows, &base, (chunk, message))?;
@@ -37,9 +42,9 @@ impl VoleSender {
             if chunk + 1 < plan.chunks {
                 base = outputs.drain(..BASE_VALUES).collect();
             }
+            outputs.truncate(plan.length - made.outputs.len());
             made.outputs.append(&mut outputs);
         }
-        made.outputs.truncate(plan.length);
         Ok((made, corrections))
     }
 

@@ -28,7 +28,8 @@ fn check_relation(length: usize) -> Result<(), Abort> {
     let rows = rows(&plan)?;
     let (mut sender, corrections) = VoleSender::new(&ID, plan, rows.delta, &rows.sender)?;
     assert_eq!(corrections.len(), plan.corrections_bytes());
-    let (receiver, challenges) = VoleReceiver::new(&ID, plan, &rows.receiver, &rows.choices, &corrections)?;
+    let (receiver, challenges) =
+        VoleReceiver::new(&ID, plan, &rows.receiver, &rows.choices, &corrections, vec![0; plan.length])?;
     let answers = sender.answer(&challenges)?;
     assert_eq!((challenges.len(), answers.len()), (plan.challenges_bytes(), plan.answers_bytes()));
     receiver.check(&answers)?;
@@ -74,7 +75,8 @@ fn passes(bend: impl Fn(&mut Vec<u8>)) -> Result<bool, Abort> {
     let rows = rows(&plan)?;
     let (mut sender, mut corrections) = VoleSender::new(&ID, plan, rows.delta, &rows.sender)?;
     bend(&mut corrections);
-    let (receiver, challenges) = VoleReceiver::new(&ID, plan, &rows.receiver, &rows.choices, &corrections)?;
+    let (receiver, challenges) =
+        VoleReceiver::new(&ID, plan, &rows.receiver, &rows.choices, &corrections, vec![0; plan.length])?;
     Ok(receiver.check(&sender.answer(&challenges)?).is_ok())
 }
 
@@ -113,8 +115,12 @@ fn wrong_answers_challenges_and_lengths_end_the_run() -> Result<(), Abort> {
     let plan = Plan::new(100);
     let rows = rows(&plan)?;
     let (mut sender, corrections) = VoleSender::new(&ID, plan, rows.delta, &rows.sender)?;
-    let (receiver, challenges) = VoleReceiver::new(&ID, plan, &rows.receiver, &rows.choices, &corrections)?;
-    assert!(VoleReceiver::new(&ID, plan, &rows.receiver, &rows.choices, &corrections[1..]).is_err());
+    let (receiver, challenges) =
+        VoleReceiver::new(&ID, plan, &rows.receiver, &rows.choices, &corrections, vec![0; plan.length])?;
+    assert!(
+        VoleReceiver::new(&ID, plan, &rows.receiver, &rows.choices, &corrections[1..], vec![0; plan.length])
+            .is_err()
+    );
     assert!(sender.answer(&challenges[1..]).is_err());
     let mut wrong = challenges.clone();
     wrong[0] ^= 1;
@@ -130,7 +136,8 @@ fn rows_that_are_no_correlation_are_found() -> Result<(), Abort> {
     let mut rows = rows(&plan)?;
     rows.sender[0] ^= 1;
     let (mut sender, corrections) = VoleSender::new(&ID, plan, rows.delta, &rows.sender)?;
-    let (receiver, challenges) = VoleReceiver::new(&ID, plan, &rows.receiver, &rows.choices, &corrections)?;
+    let (receiver, challenges) =
+        VoleReceiver::new(&ID, plan, &rows.receiver, &rows.choices, &corrections, vec![0; plan.length])?;
     assert!(receiver.check(&sender.answer(&challenges)?).is_err());
     Ok(())
 }

@@ -11,20 +11,29 @@ from psi_service.sessions.mapped import Mapped
 
 
 def test_parts_come_back_and_no_file_is_seen(tmp_path: Path) -> None:
-    buffers = (b"abc", b"", bytes(range(256)) * 300, memoryview(b"xyz"))
-    mapped = Mapped(tmp_path, buffers)
-    assert list(tmp_path.iterdir()) == []
+    with Mapped(tmp_path) as mapped:
+        numbers = [
+            mapped.add(b"abc", b"de"),
+            mapped.add(),
+            mapped.add(bytes(range(256)) * 300, memoryview(b"xyz")),
+        ]
+        assert list(tmp_path.iterdir()) == []
+    expected = [b"abcde", b"", bytes(range(256)) * 300 + b"xyz"]
     for _ in range(2):
-        assert [bytes(part) for part in mapped.parts] == [bytes(each) for each in buffers]
+        parts = [mapped.part(number) for number in numbers]
+        assert [bytes(part) for part in parts] == expected
+        assert all(part.readonly for part in parts)
         mapped.release()
-    assert all(part.readonly for part in mapped.parts)
 
 
 def test_a_part_outlives_the_file_and_the_rest(tmp_path: Path) -> None:
-    (part,) = Mapped(tmp_path, (b"abc",)).parts
+    with Mapped(tmp_path) as mapped:
+        number = mapped.add(b"abc")
+    part = mapped.part(number)
+    del mapped
     assert bytes(part) == b"abc"
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="missing"):
-        Mapped(tmp_path / "missing", (b"abc",))
+        Mapped(tmp_path / "missing")
