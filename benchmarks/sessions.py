@@ -43,7 +43,7 @@ def measure_session(
     `new` (engine `oprf`): the measured sessions are incremental, after so many items were added to each list; baseline
     `full` is a session that both nodes run in full. `labels`: both lists' labels go along; their bytes are told apart.
     """
-    variant = engines()[engine].variant
+    variant, engine = engines()[engine].variant, engines()[engine].name
     with TemporaryDirectory(prefix="psi-benchmark-") as temporary:
         folder = Path(temporary)
         with two_nodes(folder, MATCH_KEY, engine, variant, FIELDS if labels else ()) as nodes:

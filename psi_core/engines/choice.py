@@ -43,13 +43,10 @@ def choose(
     Raises InputError when the node cannot run what is wanted, or
     nothing of what is agreed.
     """
+    usable = _usable(agreed, available)
     if wanted != AUTO:
-        return Choice(_named(wanted, available), "asked for by name")
-    usable = {
-        terms.engine: available[terms.engine]
-        for terms in agreed
-        if terms.engine in available and available[terms.engine].variant == terms.variant
-    }
+        # What is not agreed is left to the policy to refuse, in its words.
+        return Choice(usable.get(wanted) or _named(wanted, available), "asked for by name")
     for name, suits, why in _preferences(reveal, own_size, cached=cached):
         if suits and name in usable:
             return Choice(usable[name], why)
@@ -59,13 +56,31 @@ def choose(
     )
 
 
+def engine_of(engines: Mapping[str, Engine], name: str, variant: str) -> Engine | None:
+    """The engine of this name in this variant; None when it is not among `engines`."""
+    for engine in (engines.get(f"{name}/{variant}"), engines.get(name)):
+        if engine is not None and engine.variant == variant:
+            return engine
+    return None
+
+
+def _usable(agreed: Iterable[EngineTerms], available: Mapping[str, Engine]) -> dict[str, Engine]:
+    """The agreed engines that can run here, by name; of two agreed variants the engine's first one."""
+    found: dict[str, Engine] = {}
+    for terms in agreed:
+        engine = engine_of(available, terms.engine, terms.variant)
+        if engine is not None and (terms.engine not in found or engine is available.get(terms.engine)):
+            found[terms.engine] = engine
+    return found
+
+
 def _preferences(reveal: Reveal, own_size: int, *, cached: bool) -> list[tuple[str, bool, str]]:
     items = reveal == "items"
     return [
         ("oprf", items and cached, "an earlier run is cached, so that only what changed is paid for"),
         ("vole", items and own_size >= LARGE, f"a large set ({LARGE:,} items or more)"),
         ("oprf", items, "verifiable, and the set is small or changes little"),
-        ("vole", items, "the only agreed engine here that is safe against a malicious peer"),
+        ("vole", items, "oprf is not among the agreed engines that can run here"),
         (
             "openmined",
             True,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from psi_core.agreement.agreement import Agreement
 from psi_core.agreement.debit import receivers
 from psi_core.agreement.policy import LaneQuestion, Question
+from psi_core.engines.choice import engine_of
 from psi_core.engines.interface import Engine
 from psi_core.engines.oprf.delta_lane import delta_parameters
 from psi_core.engines.oprf.lane import sender_side
@@ -54,7 +55,7 @@ def of_accept(offer: Offer, accept: Accept, own_lab: str, engines: Mapping[str, 
     peer_receives = (sender_side(offer.direction) == "initiator") == own_is_initiator
     for asked, answered in zip(offer.lanes, accept.lanes, strict=True):
         own, peer = (asked, answered) if own_is_initiator else (answered, asked)
-        evaluations = engines[answered.engine].evaluations(
+        evaluations = engine(answered, engines).evaluations(
             answered.parameters, peer.padded_size, peer_receives=peer_receives
         )
         lanes.append(
@@ -115,8 +116,8 @@ def parameters(
 
     Raises EngineFault for sizes or a key that the engine cannot run with.
     """
-    engine = engines[asked.engine]
-    return engine.parameters(responder_size, asked.padded_size, reveal) | engine.key_parameters(key)
+    found = engine(asked, engines)
+    return found.parameters(responder_size, asked.padded_size, reveal) | found.key_parameters(key)
 
 
 def granted_labels(
@@ -133,10 +134,15 @@ def granted_labels(
 
 def label_parameters(offer: Offer, lane: Lane, engines: Mapping[str, Engine]) -> dict[str, int]:
     """Bytes of each label that a side gives in this lane, as the Accept states them; {} where none go along."""
-    if not engines[lane.engine].seals_labels:
+    if not engine(lane, engines).seals_labels:
         return {}
     sizes = {name: label_size(offer.labels_of(side)) for side, name in LABEL_SIZES.items()}
     return {name: size for name, size in sizes.items() if size}
+
+
+def engine(lane: Lane, engines: Mapping[str, Engine]) -> Engine:
+    """The lane's engine; that its variant is agreed, and can run here, is asked elsewhere."""
+    return engine_of(engines, lane.engine, lane.variant) or engines[lane.engine]
 
 
 def _question(offer: Offer, own_lab: str, lanes: tuple[LaneQuestion, ...]) -> Question:

@@ -1,4 +1,7 @@
-"""The engines by the name that agreements list them under: all that are known, and those that this build can run."""
+"""The engines by the name that agreements list them under: all that are known, and those that this build can run.
+
+A second variant of an engine stands beside the first one as `name/variant` (`choice.engine_of` finds it).
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,10 @@ from psi_core.engines.vole.engine import Vole
 _OPENMINED: Engine = OpenMined()
 _OPRF: Engine = Oprf()
 _VOLE: Engine = Vole()
-_KNOWN: Mapping[str, Engine] = MappingProxyType({each.name: each for each in (_OPENMINED, _OPRF, _VOLE)})
+_VOLE_SEMI_HONEST: Engine = Vole(semi_honest=True)
+_KNOWN: Mapping[str, Engine] = MappingProxyType(
+    {each.name: each for each in (_OPENMINED, _OPRF, _VOLE)} | {"vole/semi-honest": _VOLE_SEMI_HONEST}
+)
 _WITHOUT_NATIVE: Mapping[str, Engine] = MappingProxyType({_OPENMINED.name: _OPENMINED})
 
 

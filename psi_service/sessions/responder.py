@@ -9,6 +9,7 @@ from typing import cast
 from psi_core.agreement.agreement import Agreement
 from psi_core.agreement.usage_rules import CLOCK_SKEW
 from psi_core.engines import questions
+from psi_core.engines.choice import engine_of
 from psi_core.engines.oprf.lane import sender_side
 from psi_core.errors import EngineFault, InvalidProof, InvalidText, NotFound, ProtocolFault, Refused
 from psi_core.identity.card import Card
@@ -90,7 +91,7 @@ class Responder:
             progress.enter(Phase.ACCEPTED)
             await self._await_begin(session, conversation)
         progress.enter(Phase.BEGUN)
-        engines = tuple(self._around.engines[lane.engine] for lane in session.accept.lanes)
+        engines = tuple(questions.engine(lane, self._around.engines) for lane in session.accept.lanes)
         exchange = Exchange(
             session,
             conversation,
@@ -172,8 +173,7 @@ class Responder:
 
     def _check_engines(self, offer: Offer) -> None:
         for lane in offer.lanes:
-            engine = self._around.engines.get(lane.engine)
-            if engine is None or engine.variant != lane.variant or lane.parameters:
+            if engine_of(self._around.engines, lane.engine, lane.variant) is None or lane.parameters:
                 words = f"engine: this node cannot run {lane.engine} ({lane.variant}) as offered. Offer another engine."
                 raise Refused("engine", words)
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import sqlite_utils
 
+from psi_core.engines import questions
 from psi_core.engines.interface import Engine
 from psi_core.errors import Conflict, NotFound, ProtocolFault, TranscriptMismatch
 from psi_core.identity.card import Card
@@ -248,6 +249,6 @@ def _rebuilt(held: Held, theirs: Record, engines: Mapping[str, Engine], own_lab:
             Claims(initiator=other, responder=mine) for mine, other in zip(own, first, strict=True)
         )
         transcripts = Hashes(initiator=received, responder=sent)
-    security = tuple(engines[lane.engine].security for lane in accept.lanes)
+    security = tuple(questions.engine(lane, engines).security for lane in accept.lanes)
     chunks = tuple(each and Chunks(**each) for each in json.loads(row["chunks"])) if row["chunks"] else None
     return record(offer, accept, security, claims, transcripts, chunks)

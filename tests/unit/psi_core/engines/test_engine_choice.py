@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from psi_core.agreement.agreement import EngineTerms
-from psi_core.engines.choice import LARGE, choose
+from psi_core.engines.choice import LARGE, choose, engine_of
 from psi_core.errors import InputError
 
 ALL = {
@@ -46,6 +46,30 @@ def without(*names):
 )
 def test_the_engine_that_is_chosen(case, name):
     assert chosen(**case) == name
+
+
+SEMI_HONEST = EngineTerms(engine="vole", variant="semi-honest")
+BOTH = ALL | {"vole/semi-honest": SimpleNamespace(name="vole", variant="semi-honest")}
+
+
+@pytest.mark.parametrize("wanted", ["vole", "auto"])
+@pytest.mark.parametrize(
+    ("agreed", "variant"),
+    [
+        ([SEMI_HONEST], "semi-honest"),
+        ([SEMI_HONEST, AGREED[2]], "malicious"),
+        ([AGREED[2], SEMI_HONEST], "malicious"),
+    ],
+)
+def test_the_safer_of_two_agreed_variants_is_chosen(wanted, agreed, variant):
+    choice = choose(wanted, reveal="items", own_size=LARGE, agreed=agreed, available=BOTH)
+    assert choice.engine.variant == variant
+
+
+def test_an_engine_is_found_in_its_variant_alone():
+    assert engine_of(BOTH, "vole", "semi-honest").variant == "semi-honest"
+    assert engine_of(BOTH, "vole", "malicious").variant == "malicious"
+    assert engine_of(BOTH, "vole", "other") is engine_of(ALL, "vole", "semi-honest") is None
 
 
 @pytest.mark.parametrize(

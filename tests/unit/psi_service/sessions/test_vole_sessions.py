@@ -20,10 +20,9 @@ OURS = {"a-1": {"email": ["both@x.org"]}, "a-2": {"email": ["only-a@x.org"]}, "a
 THEIRS = {"b-1": {"email": ["both@x.org", "more@x.org"]}, "b-2": {"device_id": ["v:1"]}}
 
 
-async def prepared(tmp_path: Path) -> tuple[Lab, Lab, object]:
-    terms = agreement_between(
-        engines=(EngineTerms(engine="vole", variant="malicious"),), padding_bucket=1024, reveal=("items",)
-    )
+async def prepared(tmp_path: Path, *variants: str) -> tuple[Lab, Lab, object]:
+    engines = tuple(EngineTerms(engine="vole", variant=variant) for variant in variants or ("malicious",))
+    terms = agreement_between(engines=engines, padding_bucket=1024, reveal=("items",))
     a, b, _ = await two_labs(tmp_path, terms)
     a.suspects(OURS)
     b.suspects(THEIRS)
@@ -67,5 +66,24 @@ async def test_a_session_that_breaks_leaves_nothing_and_the_next_one_runs(
     assert (a.matched(), b.matched()) == ({}, {})
     a.cut_at = None
     assert (await run(a, b, terms, engine="vole")).state == "complete"
+    await a.stop()
+    await b.stop()
+
+
+@pytest.mark.parametrize(
+    ("agreed", "used"),
+    [(("semi-honest",), "semi-honest"), (("semi-honest", "malicious"), "malicious")],
+)
+async def test_the_semi_honest_variant_runs_only_where_it_alone_is_agreed(
+    tmp_path: Path, agreed: tuple[str, ...], used: str
+) -> None:
+    a, b, terms = await prepared(tmp_path, *agreed)
+    view = await run(a, b, terms, direction="both", engine="vole")
+    assert view.state == "complete", view.reason
+    assert a.matched() == {"a-1": {"email"}, "a-3": {"device_id"}}
+    assert b.matched() == {"b-1": {"email"}, "b-2": {"device_id"}}
+    note = a.entries(EntryKind.COUNTERSIGNED)[0].body["note"].encode()
+    record = Record.open(note, a.card.document_verifier, b.card.document_verifier)
+    assert {(lane.variant, lane.security) for lane in record.lanes} == {(used, used)}
     await a.stop()
     await b.stop()
