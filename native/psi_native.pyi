@@ -24,6 +24,9 @@ def group(pairs: bytearray) -> list[bytes]:
     """Of packed pairs (element of 32 bytes, u64 big-endian), which are sorted in place: distinct ascending elements,
     where the numbers of each end (u32 little-endian), and those numbers (8 bytes each, ascending for each element)."""
 
+def ascends(rows: _ReadOnly, width: int) -> bool:
+    """Whether each row of `width` bytes is larger than the one before."""
+
 def find(sought: _ReadOnly, held: _ReadOnly) -> bytes:
     """For each element sought (32 bytes) its place among those held, which ascend: u32 little-endian, or 2^32 - 1."""
 

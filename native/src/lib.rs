@@ -131,6 +131,13 @@ mod psi_native {
         Ok([elements, PyBytes::new(py, ends.as_flattened()), actors])
     }
 
+    /// Whether each row of `width` bytes is larger than the one before.
+    #[pyfunction]
+    fn ascends(py: Python<'_>, rows: PyBuffer<u8>, width: usize) -> PyResult<bool> {
+        let rows = buffer::bytes(&rows)?;
+        Ok(py.detach(|| set::ascends(rows, width)))
+    }
+
     /// For each element sought its place (u32 little-endian) among those held, which ascend; 2^32 - 1 for nowhere.
     #[pyfunction]
     fn find<'py>(py: Python<'py>, sought: PyBuffer<u8>, held: PyBuffer<u8>) -> PyResult<Bound<'py, PyBytes>> {

@@ -15,6 +15,12 @@ pub fn sort_unique(elements: &[Hash]) -> Vec<Hash> {
     sorted
 }
 
+/// Whether each row of `width` bytes is larger than the one before; rows of no bytes are all alike.
+pub fn ascends(rows: &[u8], width: usize) -> bool {
+    let rows = || rows.chunks_exact(width.max(1));
+    width > 0 && rows().zip(rows().skip(1)).all(|(before, after)| before < after)
+}
+
 /// Leaves of one task of `commit`: a power of two, so that each is a complete subtree.
 const SUBTREE: usize = 1 << 12;
 

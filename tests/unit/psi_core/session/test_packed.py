@@ -44,6 +44,8 @@ def test_rows_of_another_width_are_refused_and_none_is_shown() -> None:
     assert "abcd" not in repr(Packed(b"abcd", 4))
 
 
+@pytest.mark.usefixtures("_core")
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ROWS)
 def test_only_distinct_sorted_rows_ascend(rows: list[bytes]) -> None:
     assert Packed.of(rows).ascends() == (rows == sorted(set(rows)))
