@@ -1,4 +1,4 @@
-"""What every test shares: a journal that ends with the test."""
+"""What every test shares: a journal that ends with the test, and no deadline: a busy machine is no fault."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
+from hypothesis import settings
+
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True)
