@@ -239,8 +239,10 @@ async def test_a_peer_that_is_removed_while_the_first_frame_is_being_sent_is_tol
 @pytest.mark.parametrize("how", ["removed", "refused"])
 async def test_who_only_sends_learns_why_it_ended(pair, how):
     a, b = pair
+    answered = asyncio.Event()
 
     async def swallow(stream):
+        answered.set()
         while True:
             await stream.receive()
             if how == "refused":
@@ -255,7 +257,8 @@ async def test_who_only_sends_learns_why_it_ended(pair, how):
 
     async with a.stream(b) as stream:
         flooding = asyncio.create_task(flood(stream))
-        await asyncio.sleep(0.05)
+        async with asyncio.timeout(10):
+            await answered.wait()
         if how == "removed":
             await b.directory.remove(a.lab)
         with pytest.raises(PsiError, match=r"no longer peers|out of order \(protocol-fault\)"):
