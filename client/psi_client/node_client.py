@@ -293,12 +293,14 @@ class NodeClient(JobCalls):
         """One entry with its path to a signed checkpoint, as a `.tlog-proof` file (psi_core.log.proof)."""
         return self._rest.content(f"/v1/log/proof/{position}")
 
-    def export_log(self, directory: Path, *, peer: str | None = None) -> LogDownload:
+    def export_log(self, directory: Path, *, peer: str | None = None, past: int | None = None) -> LogDownload:
         """Write the whole log into the empty folder `directory`, in the layout of c2sp.org/tlog-tiles.
 
-        With `peer`, other entries than that pair's are written as leaf hashes only.
+        With `peer`, other entries than that pair's are written as leaf hashes only. `past` is the number of a log
+        that has ended.
         """
-        return download_log(lambda path: self._rest.content(f"/v1/log/{path}"), directory, peer=peer)
+        place = "/v1/log" if past is None else f"/v1/log/past/{past}"
+        return download_log(lambda path: self._rest.content(f"{place}/{path}"), directory, peer=peer)
 
 
 def _format_of(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Response
@@ -13,6 +14,7 @@ from psi_service.http_api.answers import answers
 from psi_service.http_api.services import Services, services_of
 from psi_service.log.cosigned import newest_cosigned
 from psi_service.log.entry_proof import entry_proof
+from psi_service.log.past import past_file
 from psi_service.log.tile_files import read_tile
 
 router = APIRouter(prefix="/v1/log", tags=["log"], dependencies=[Depends(AUDITOR)])
@@ -21,6 +23,9 @@ Node = Annotated[Services, Depends(services_of)]
 _STATE = {"origin": "lab-a.example/psi-log", "size": 218, "refusal": None}
 _PROOF = "c2sp.org/tlog-proof@v1\nextra (entry)\nindex 17\n(hashes)\n\n(checkpoint)\n"
 _CHECKPOINT = "lab-a.example/psi-log\n218\n(root)\n\n— lab-a.example/psi-log (signature)\n"
+
+
+_PAST = re.compile(r"past/(?P<number>[1-9][0-9]{0,8})/(?P<file>.+)")
 
 
 class LogState(BaseModel):
@@ -75,9 +80,12 @@ async def tile(
 ) -> Response:
     """A file of the c2sp.org/tlog-tiles layout, whole or partial. Bundles hold entries as they were logged.
 
-    `cosigned` is the newest checkpoint that witnesses cosigned.
+    `cosigned` is the newest checkpoint that witnesses cosigned. `past/1/...` are the files of a log that ended.
     """
-    if path == "cosigned":
+    past = _PAST.fullmatch(path)
+    if past is not None:
+        content = await node.store.query(lambda db: past_file(db, int(past["number"]), past["file"]))
+    elif path == "cosigned":
         content = await node.store.query(newest_cosigned)
         if not content:
             raise NotFound("no witness has cosigned a checkpoint of this log yet")

@@ -8,10 +8,12 @@ from typing import NamedTuple
 from sqlite_utils import Database
 
 from psi_core.errors import Conflict, NotFound
+from psi_core.log.succession import number_of
 from psi_core.log.tiles import layout
 from psi_core.log.withheld import for_peer
 from psi_service.log.export import LogExport, prepare
 from psi_service.log.succession import past_nodes
+from psi_service.log.tile_files import tile_of
 
 
 class PastLog(NamedTuple):
@@ -29,6 +31,20 @@ def past_logs(db: Database) -> list[PastLog]:
         "SELECT origin, size, checkpoint, put_away FROM past_logs WHERE put_away IS NOT NULL ORDER BY rowid"
     )
     return [PastLog(*row) for row in rows]
+
+
+def past_file(db: Database, number: int, path: str) -> bytes:
+    """A file of a log that ended, by its number (1 for `<lab>/psi-log`) and its path in the tlog-tiles layout.
+
+    Raises NotFound.
+    """
+    found = next((each for each in past_logs(db) if number_of(each.origin) == number), None)
+    if found is None or not found.checkpoint:
+        raise NotFound("no log of this number has ended here")
+    if path == "checkpoint":
+        return found.checkpoint
+    origin = found.origin
+    return tile_of(path, found.size, past_nodes(db, origin), lambda at: _entry(db, origin, at, None))
 
 
 def export_past(db: Database, origin: str, directory: Path, *, peer: str | None = None) -> LogExport:

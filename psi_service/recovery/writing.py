@@ -12,9 +12,10 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
-from psi_core.errors import StoreError
+from psi_core.errors import InputError, StoreError, VerificationError
 from psi_core.identity.card import Card
-from psi_core.log.entry import EntryKind
+from psi_core.log.checkpoint import Checkpoint
+from psi_core.log.entry import Entry, EntryKind
 from psi_core.log.tree import root
 from psi_service.agreements.adopting import adopt_agreements
 from psi_service.backup.lost_log import withhold
@@ -27,6 +28,13 @@ from psi_service.sessions.told import Told
 
 _END_EPOCHS = "UPDATE epoch_keys SET secret = NULL, ended = coalesce(ended, ?)"
 _RECOVERED = "UPDATE restorations SET recovered = ? WHERE recovered IS NULL"
+
+
+_SEEN = """
+SELECT data FROM log_entries WHERE kind = 'checkpoint' AND peer = :peer
+UNION ALL SELECT data FROM past_log_entries WHERE kind = 'checkpoint' AND peer = :peer
+"""
+_KEEP = "INSERT OR IGNORE INTO peer_checkpoints (lab, origin, size, note, received) VALUES (?, ?, ?, ?, ?)"
 
 
 @dataclass(frozen=True)
@@ -108,12 +116,24 @@ class Writing:
         """Take back what the own log and the peers' logs tell; returns how many sessions, and texts logged anew."""
         sessions, logged = 0, 0
         for mine, each in zip(own, asked, strict=True):
+            _keep_seen(db, each.card, instant(self._now))
             adopt_agreements(db, each.card, mine)
             # Agreements first: what ran under them is written down behind them.
             logged += adopt_agreements(db, each.card, each.texts, self._log)
             part = self._catching_up.write(db, each.card.lab, [*mine, *each.texts])
             sessions, logged = sessions + len(part.sessions), logged + part.logged
         return sessions, logged
+
+
+def _keep_seen(db: Database, card: Card, now: str) -> None:
+    """A peer's checkpoints that the own log holds are evidence against a fork of its log: keep them as before."""
+    for (data,) in db.execute(_SEEN, {"peer": card.lab}).fetchall():
+        note = str(Entry.decode(data).body.get("note")).encode()
+        try:
+            seen = Checkpoint.open(note, card.log_verifier)
+        except (VerificationError, InputError):
+            continue  # Of a log that the peer had before.
+        db.execute(_KEEP, (card.lab, seen.origin, seen.size, note, now))
 
 
 def withheld(db: Database) -> int:

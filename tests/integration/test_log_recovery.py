@@ -17,6 +17,7 @@ from psi_service.backup.making import make_backup
 from psi_service.clock import system_clock
 from psi_service.log.export import export_log
 from psi_service.node.reach import node_without_ports
+from psi_service.store.reading import reading
 from tests.lost_logs import (
     EMAIL,
     SECRET,
@@ -33,6 +34,11 @@ from tests.lost_logs import (
     set_back,
 )
 from tests.two_nodes import LABS, Place, introduce, places
+
+
+def peer_checkpoints(place: Place) -> list[tuple[str, int]]:
+    with reading(place.data_dir) as db:
+        return list(db.conn.execute("SELECT lab, size FROM peer_checkpoints").fetchall())
 
 
 @pytest.mark.parametrize("loss", ["folder set back", "backup restored"])
@@ -70,6 +76,8 @@ async def test_the_tail_comes_back_from_the_peer_and_the_pair_goes_on(tmp_path: 
         assert done.undisclosed > 0, "an import is in nobody's copy"
         assert (done.logged, done.withheld) == (0, 0)
         assert ledger(a) == known
+        assert {LABS[1]} == {row[0] for row in peer_checkpoints(a)}
+        assert len(peer_checkpoints(a)) >= 2
         async with a.running():
             assert (await a.ask(NodeClient.log))["refusal"] is None
             assert (await match(a, LABS[1]))["state"] == "complete"

@@ -10,7 +10,7 @@ import pytest
 
 from psi_client.audit import Auditor, Claim, State
 from psi_client.node_client import NodeClient
-from psi_core.errors import Conflict, InvalidConfiguration, NodeRefusing, PeerUnreachable
+from psi_core.errors import Conflict, InvalidConfiguration, NodeRefusing, NotFound, PeerUnreachable
 from psi_core.identity.card import Card
 from psi_core.log.checkpoint import Checkpoint
 from psi_core.log.entry import Entry, EntryKind
@@ -78,6 +78,16 @@ async def test_a_rotated_key_begins_the_next_log_and_peers_go_on_once_they_pinne
     with reading(a.data_dir) as db:
         export_past(db, OLD, tmp_path / "old")
     assert Checkpoint.open((tmp_path / "old/checkpoint").read_bytes(), old_card.log_verifier) == head
+    async with a.running():
+        fetched = tmp_path / "fetched"
+        made = await a.ask(lambda client: client.export_log(fetched, past=1))
+        assert (made.origin, made.size) == (OLD, head.size)
+        with pytest.raises(NotFound):
+            await a.ask(lambda client: client.export_log(tmp_path / "none", past=2))
+    there = sorted(path.relative_to(fetched) for path in fetched.rglob("*") if path.is_file())
+    for path in there:
+        assert (fetched / path).read_bytes() == (tmp_path / "old" / path).read_bytes()
+    assert len(there) == len([path for path in (tmp_path / "old").rglob("*") if path.is_file()])
     with reading(b.data_dir) as db:
         origins = {
             row[0] for row in db.conn.execute("SELECT DISTINCT origin FROM peer_checkpoints").fetchall()

@@ -113,6 +113,15 @@ def fetch(
             show_default=False,
         ),
     ] = None,
+    past: Annotated[
+        int | None,
+        typer.Option(
+            "--past",
+            min=1,
+            help="The number of a log of the lab that has ended: 1 for its first.",
+            show_default=False,
+        ),
+    ] = None,
     profile: ProfileOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -127,7 +136,7 @@ def fetch(
         made = fetched(url, folder, keys)
     else:
         with node_at(profile) as node:
-            made = node.export_log(folder)
+            made = node.export_log(folder, past=past)
     found = {"log": made.origin, "folder": str(folder), "size": made.size, "files": made.files}
     answer(found, print_fetched, as_json=as_json)
 
