@@ -16,6 +16,7 @@ from psi_core.identity.card import Card
 from psi_core.identity.node_keys import NodeKeys
 from psi_core.log.entry import Entry
 from psi_core.log.key import ED25519, Signer, Verifier
+from psi_core.log.succession import number_of
 from psi_service.identity.key_files import write_private
 from psi_service.identity.own_card import CARD_FILE, OwnCard, write_card
 from psi_service.log.head_file import HeadFile
@@ -48,7 +49,8 @@ def next_keys(settings: Settings, keys: NodeKeys, origin: str) -> NodeKeys:
 def finish(settings: Settings) -> OwnCard | None:
     """Put key, card and head file of a log that has begun into their places; None when all is in its place.
 
-    Raises StoreLocked while a node runs, InvalidConfiguration when the key is nowhere.
+    Raises StoreLocked while a node runs, InvalidConfiguration when the key is nowhere, InvalidText for a head file of
+    no lab's log.
     """
     lock = StoreLock.take(settings.data_dir)
     try:
@@ -65,7 +67,8 @@ def finish(settings: Settings) -> OwnCard | None:
             changed = True
         head_file = HeadFile(settings.head_path)
         kept = head_file.read()
-        if kept is None or kept.origin != due.name:
+        if kept is None or number_of(kept.origin) < number_of(due.name):
+            # One of a later log stays: it alone knows that store and keys are from before that began.
             head_file.write(head)
             changed = True
         return card if changed else None

@@ -8,7 +8,7 @@ our keys are what they were. Results are not in any log: they stay lost until th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import sqlite_utils
@@ -17,10 +17,11 @@ from psi_core.agreement.debit import Debit, own_debits
 from psi_core.engines import questions
 from psi_core.engines.interface import Engine
 from psi_core.engines.oprf.evidence import unproven_statement
-from psi_core.engines.oprf.lane import sender_side
+from psi_core.engines.oprf.lane import check_statement, sender_side
 from psi_core.errors import ProtocolFault
 from psi_core.log.entry import EntryKind
-from psi_core.session.closing import PreRecord, Record
+from psi_core.session.closing import PreRecord, Record, pre_record
+from psi_core.session.counter import NO_OFFER, next_counter
 from psi_core.session.opening import Abort, Accept, Lane, Offer, Refuse, differences
 from psi_service.sessions.books import Desk, insert_session, update_session
 from psi_service.sessions.closing_books import ClosingBooks
@@ -41,6 +42,15 @@ _EPOCH = (
     "INSERT OR IGNORE INTO epoch_keys (agreement, match_key, epoch, secret, statement, position, created, ended)"
     " VALUES (?, ?, ?, NULL, ?, ?, ?, ?)"
 )
+
+
+def _of_offer(told: Told) -> Iterator[str]:
+    """The Offer, by its hash in hex, that a text is or names."""
+    match told.text:
+        case Offer() as offer:
+            yield offer.hash().hex()
+        case Accept(offer=name) | Refuse(offer=name) | Record(offer=name) | Abort(offer=name):
+            yield name
 
 
 @dataclass
@@ -67,10 +77,11 @@ class Adopting:
         `logged`: text hashes that the own log has; what is logged here is added. Raises ProtocolFault when texts of
         one session do not fit each other, NodeRefusing.
         """
-        ours = {each.session_id for each in texts if self._desk.lab in each.signers}
+        ours = {name for each in texts if self._desk.lab in each.signers for name in _of_offer(each)}
         work = _Work(self._desk, self._engines, self._closing, db, peer, logged)
         for each in texts:
-            if each.session_id in ours:
+            # By the Offer itself: a peer may have signed any number of them under one session id.
+            if not isinstance(each.text, Offer) or each.text.hash().hex() in ours:
                 work.take(each)
         work.finish()
         return work.found
@@ -99,7 +110,7 @@ class _Work:
         self._over: set[str] = set()
         self._new: list[str] = []
         self._peer_aborts: dict[str, bytes] = {}
-        self._refuses: set[str] = set()
+        self._steps: dict[str, tuple[int, int]] = {}
         self.found = Adopted()
 
     def take(self, told: Told) -> None:
@@ -116,9 +127,9 @@ class _Work:
             case Accept() as accept if not told.declined:
                 self._accept(told, offer, accept)
             case Refuse() as refuse if refuse.offer == offer.hash().hex():
-                self._refuse(told, refuse)
+                self._refuse(told, offer, refuse)
             case PreRecord() as text:
-                self._pre_record(told, text)
+                self._pre_record(told, offer, text)
             case Record() as record:
                 self._record(told, offer, record)
             case Abort() as abort if abort.offer == offer.hash().hex():
@@ -153,7 +164,8 @@ class _Work:
             self.found.sessions.append(told.session_id)
         self._log(told, EntryKind.OFFER)
         spend_counter(self._db, offer, told.note)
-        self._epochs(offer, offer.lanes)
+        if offer.initiator == self._desk.lab:
+            self._epochs(offer, offer.lanes)
 
     def _accept(self, told: Told, offer: Offer, accept: Accept) -> None:
         if told.session_id in self._accepts:
@@ -177,7 +189,8 @@ class _Work:
             for line in lines
         ]
         self._log(told, EntryKind.DECISION, session_id=told.session_id, accepted=True, debits=debits)
-        self._epochs(offer, accept.lanes)
+        if offer.responder == self._desk.lab:
+            self._epochs(offer, accept.lanes)
 
     def _debit(self, offer: Offer, lines: Iterable[Debit]) -> None:
         agreement = bytes.fromhex(offer.agreement)
@@ -185,25 +198,39 @@ class _Work:
             row = (line.match_key, line.receiver, offer.period, line.evaluations)
             self._db.execute(_DEBIT, (offer.session_id, line.lane, agreement, *row))
 
-    def _refuse(self, told: Told, refuse: Refuse) -> None:
+    def _refuse(self, told: Told, offer: Offer, refuse: Refuse) -> None:
+        if self._pre_recorded(told.session_id):
+            return  # Who has been served does not undo it by a Refuse.
         reason = f"refused by {refuse.by}: {refuse.words}"
         self._end(told, state="refused", refuse=told.note, reason=reason)
         self._log(told, EntryKind.DECISION, session_id=told.session_id, accepted=False)
-        self._refuses.add(refuse.hash().hex())
+        if refuse.rule == "counter":
+            self._steps[refuse.hash().hex()] = (_highest(refuse), offer.counter)
 
     def _gap(self, told: Told) -> None:
+        """A gap is signed by nobody: it is what its Refuse and that Offer give, or it is passed over."""
         expected, got, refuse = (told.body.get(name) for name in ("expected", "got", "refuse"))
-        if isinstance(expected, int) and isinstance(got, int) and refuse in self._refuses:
+        step = self._steps.pop(refuse, None) if isinstance(refuse, str) else None
+        if step is not None and (expected, got) == (next_counter(step[0]), step[1]):
             body = {"session_id": told.session_id, "expected": expected, "got": got, "refuse": refuse}
             self._desk.log.append(self._db, EntryKind.GAP, {**body, "recovered": True}, peer=self._peer)
-            self._refuses.discard(refuse)
 
-    def _pre_record(self, told: Told, text: PreRecord) -> None:
+    def _pre_recorded(self, session_id: str) -> bool:
+        sql = "SELECT 1 FROM sessions WHERE session_id = ? AND pre_recorded IS NOT NULL"
+        return self._db.execute(sql, (session_id,)).fetchone() is not None
+
+    def _pre_record(self, told: Told, offer: Offer, text: PreRecord) -> None:
+        accept = self._accepts.get(told.session_id)
+        if accept is None:
+            return
+        if text != pre_record(offer, accept, text.receiver, text.transcripts):
+            raise ProtocolFault("a pre-record is not of the Offer and Accept before it")
         column = "own_pre_record" if text.receiver == self._desk.lab else "peer_pre_record"
         update_session(self._db, told.session_id, **{column: told.note})
         self._db.execute(
             "UPDATE sessions SET pre_recorded = coalesce(pre_recorded, ?) WHERE session_id = ?",
-            (min(told.time, self._desk.now()), told.session_id),
+            # Not before the Offer was over: an interval counts from it, and the entry's time may be the peer's word.
+            (min(max(told.time, offer.expires), self._desk.now()), told.session_id),
         )
         self._log(told, EntryKind.PRE_RECORD)
 
@@ -235,7 +262,7 @@ class _Work:
             self.found.sessions.append(told.session_id)
 
     def _epochs(self, offer: Offer, lanes: Sequence[Lane]) -> None:
-        """Epochs that our own texts show began before they were forgotten; their secrets are gone."""
+        """Epochs that lanes of our own text show began before they were forgotten; their secrets are gone."""
         side = "initiator" if offer.initiator == self._desk.lab else "responder"
         if sender_side(offer.direction) != side:
             return
@@ -243,10 +270,16 @@ class _Work:
             if lane.key is None:
                 continue
             statement = unproven_statement(lane.key)
-            if statement.lab == self._desk.lab:
-                name = (bytes.fromhex(statement.agreement), statement.match_key, statement.epoch)
-                now = self._desk.now()
-                self._db.execute(_EPOCH, (*name, statement.text(), lane.key.index, now, now))
+            agreement, now = bytes.fromhex(offer.agreement), self._desk.now()
+            check_statement(
+                statement,
+                lab=self._desk.lab,
+                peer=self._peer,
+                agreement=agreement,
+                match_key=lane.match_key,
+            )
+            name = (agreement, lane.match_key, statement.epoch)
+            self._db.execute(_EPOCH, (*name, statement.text(), lane.key.index, now, now))
 
     def _log(self, told: Told, kind: EntryKind, **also: object) -> None:
         """Log a text that the own log lacks."""
@@ -255,3 +288,9 @@ class _Work:
         self._desk.log_note(self._db, kind, told.note, self._peer, **also, recovered=True)
         self._logged.add(told.text.hash())
         self.found.logged += 1
+
+
+def _highest(refuse: Refuse) -> int:
+    """The counter that a Refuse `counter` shows as the highest before; 0 for none. Raises InvalidText, InvalidNote."""
+    shown = refuse.highest_offer
+    return 0 if shown in (None, NO_OFFER) else Offer.unverified(str(shown).encode()).counter

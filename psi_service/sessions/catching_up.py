@@ -6,7 +6,8 @@ knows only the beginning of, and what bears its signature is adopted; see adopti
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from hashlib import sha256
 from typing import Protocol
 
@@ -56,13 +57,17 @@ class CatchingUp:
         self._desk = desk
         self._adopting = Adopting(desk, known_engines())
 
-    async def catch_up(self, peer: Card, connection: ShowsLog) -> Adopted:
+    async def catch_up(
+        self, peer: Card, connection: ShowsLog, running: Callable[[str], bool] = lambda session_id: False
+    ) -> Adopted:
         """Read the peer's log and adopt what was forgotten; budgets that a restore withheld towards it are released.
+
+        `running`: whether a session runs here right now; of such a one nothing is forgotten.
 
         Raises PeerError when it cannot be asked; ProtocolFault, VerificationError or InputError for what it shows
         when that is not what it should be: nothing is written then. Raises NodeRefusing.
         """
-        texts = await self.read(peer, connection)
+        texts = [each for each in await self.read(peer, connection) if not running(each.session_id)]
         return await self._desk.store.transaction(lambda db: self.write(db, peer.lab, texts))
 
     async def read(self, peer: Card, connection: ShowsLog) -> list[Told]:
@@ -73,11 +78,11 @@ class CatchingUp:
         seen, weight, start = 0, 0, 0
         while True:
             reply = await connection.read_log(entries_from=start)
-            for entry in reply.entries:
-                seen += 1
-                kept = [each for each in _of_peer(entry.data, keys, peer) if each.session_id not in known]
-                weight += len(entry.data) if kept else 0
-                found += kept
+            seen += len(reply.entries)
+            # A reply full of signatures takes tenths of a second: the event loop does not wait for it.
+            kept, more = await asyncio.to_thread(_forgotten, reply, keys, peer, known)
+            weight += more
+            found += kept
             if seen > MAX_ENTRIES or weight > MAX_BYTES:
                 raise ProtocolFault(f"{peer.lab} shows more entries of its log than can be looked at")
             if not reply.entries or reply.next <= start:
@@ -146,6 +151,19 @@ def _hashes(entry: Entry) -> Iterator[bytes]:
             if entry.kind is EntryKind.RECORD and signatures.count("\n") < len(BOTH):
                 continue  # The first signer's half: the whole record is still to be logged.
             yield sha256(f"{text}\n".encode()).digest()
+
+
+def _forgotten(
+    reply: ReadLogReply, keys: Mapping[str, Verifier], peer: Card, known: Set[str]
+) -> tuple[list[Told], int]:
+    """What a part of the peer's log tells of sessions other than `known`, and the bytes of those entries."""
+    found: list[Told] = []
+    weight = 0
+    for entry in reply.entries:
+        kept = [each for each in _of_peer(entry.data, keys, peer) if each.session_id not in known]
+        weight += len(entry.data) if kept else 0
+        found += kept
+    return found, weight
 
 
 def _of_peer(data: bytes, keys: Mapping[str, Verifier], peer: Card) -> Iterator[Told]:

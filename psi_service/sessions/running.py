@@ -6,7 +6,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -15,6 +15,7 @@ from psi_service.sessions.progress import Progress, Role
 
 log = structlog.get_logger()
 
+Result = TypeVar("Result")
 Ended = Callable[[Progress, Role], None]
 """Hears of every session that has ended, and which role it had here."""
 
@@ -32,6 +33,7 @@ class Running:
         self._tasks: dict[str, asyncio.Task[Any]] = {}
         self._progress: OrderedDict[str, Progress] = OrderedDict()
         self._failures: OrderedDict[str, PsiError] = OrderedDict()
+        self._beside: dict[str, asyncio.Task[Any]] = {}
         self._stopping = False
 
     def start(
@@ -48,6 +50,25 @@ class Running:
         task = asyncio.create_task(self._keep(session_id, progress, run, quiet), name=f"session-{session_id}")
         self._tasks[session_id] = task
         task.add_done_callback(lambda _: self._tasks.pop(session_id, None))
+
+    async def shared(self, name: str, work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
+        """What the work called `name` returns or raises: one at a time, for all who ask while it is under way.
+
+        It goes on when whoever asked is gone. Raises Conflict when the node is stopping.
+        """
+        task: asyncio.Task[Result] | None = self._beside.get(name)
+        if task is None:
+            if self._stopping:
+                raise Conflict("the node is stopping; nothing is begun")
+            task = self._beside[name] = asyncio.create_task(work(), name=name)
+            task.add_done_callback(lambda done: self._shared_done(name, done))
+        return await asyncio.shield(task)
+
+    def _shared_done(self, name: str, task: asyncio.Task[Any]) -> None:
+        del self._beside[name]
+        fault = None if task.cancelled() else task.exception()
+        if fault is not None:
+            log.warning("work failed", name=name, reason=str(fault))
 
     @asynccontextmanager
     async def answering(self, session_id: str, progress: Progress) -> AsyncIterator[None]:
@@ -100,7 +121,7 @@ class Running:
     async def stop(self) -> None:
         """Start nothing more, end every session and wait until each has written down how it ended."""
         self._stopping = True
-        tasks = list(self._tasks.values())
+        tasks = [*self._tasks.values(), *self._beside.values()]
         for task in tasks:
             task.cancel()
         if tasks:

@@ -225,9 +225,15 @@ class SessionService:
         )
 
     async def _catch_up(self, lab: str) -> Adopted:
+        """Once at a time for each peer, and to its end: a long log takes longer than the peer waits for an answer."""
+        return await self._running.shared(f"catching-up-{lab}", lambda: self._take_back(lab))
+
+    async def _take_back(self, lab: str) -> Adopted:
         connection = await self._around.dial(lab)
         try:
-            found = await self._catching_up.catch_up(self._around.card_of(lab), connection)
+            found = await self._catching_up.catch_up(
+                self._around.card_of(lab), connection, self._running.is_running
+            )
         finally:
             await connection.close()
         log.warning("sessions taken back from a peer's log", peer=lab, sessions=len(found.sessions))

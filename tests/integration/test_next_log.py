@@ -35,6 +35,7 @@ from tests.lost_logs import (
     pinned_anew,
     ready,
     rotate,
+    set_back,
 )
 from tests.two_nodes import LABS, Place
 
@@ -225,6 +226,22 @@ async def test_a_rotation_that_was_broken_off_is_finished(
     old = entries(a, "past_log_entries")
     assert [successor(each) is not None for each in old].count(True) == 1
     assert successor(old[-1]) == card_of(a).log_verifier
+
+
+async def test_the_head_file_of_a_later_log_is_no_change_to_finish(tmp_path: Path) -> None:
+    """A folder from before the newest log began, the head file on another disk: that file alone knows better."""
+    a, _ = await ready(tmp_path)
+    await rotate(a, uncosigned=True)
+    shutil.copytree(a.data_dir, tmp_path / "before")
+    await rotate(a, uncosigned=True)
+    head = a.settings.head_path.read_bytes()
+    set_back(a, tmp_path / "before")
+    a.settings.head_path.write_bytes(head)
+    assert finish(a.settings) is None
+    assert a.settings.head_path.read_bytes() == head
+    async with node_without_ports(a.settings, system_clock) as node:
+        assert "a later log of this lab" in str(node.services.log.refusal)
+    assert (await new_start(a, without=(LABS[1],))).origin == "lab-a.example/psi-log/4"
 
 
 @pytest.mark.parametrize("left", ["key", "card", "head"])

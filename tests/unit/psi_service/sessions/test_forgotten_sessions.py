@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from psi_core.errors import VerificationError
+from psi_core.engines.oprf.evidence import FIELD
+from psi_core.engines.oprf.key import KeyStatement
+from psi_core.errors import ProtocolFault, VerificationError
 from psi_core.log.entry import Entry, EntryKind
 from psi_core.log.note import Note
-from psi_core.session.closing import Record
-from psi_core.session.opening import Offer
+from psi_core.session.closing import PreRecord, Record
+from psi_core.session.opening import Accept, Offer, Refuse
 from psi_core.wire.peers_pb2 import LogEntry, ReadLogReply, SettleRequest
 from psi_service.sessions.catching_up import CatchingUp
 from psi_service.sessions.progress import Phase
@@ -232,5 +237,157 @@ async def test_of_a_record_that_has_one_signature_here_the_whole_is_logged(tmp_p
     assert (newest.kind, newest.body["recovered"]) == (EntryKind.RECORD, True)
     note = newest.body["note"].encode()
     Record.open(note, a.card.document_verifier, b.card.document_verifier)
+    await a.stop()
+    await b.stop()
+
+
+def signed_again(entry: Entry, text: Any, lab: Lab) -> Entry:
+    return Entry(
+        entry.kind,
+        entry.salt,
+        entry.time,
+        entry.peer,
+        {**entry.body, "note": text.signed(lab.keys.document).decode()},
+    )
+
+
+def refused_by(lab: Lab, offer: Offer) -> Entry:
+    text = Refuse(
+        session_id=offer.session_id, offer=offer.hash().hex(), by=lab.name, rule="engine", words="engine: no."
+    )
+    note = text.signed(lab.keys.document).decode()
+    body = {"note": note, "session_id": offer.session_id, "accepted": False}
+    return Entry(EntryKind.DECISION, bytes(16), "2026-11-24T09:00:00Z", LAB_A, body)
+
+
+async def test_another_offer_under_the_id_of_a_session_that_this_lab_signed_is_not_taken(
+    tmp_path: Any,
+) -> None:
+    """Else this lab would log, and sign an Abort of, an Offer that it never saw."""
+    a, b, terms = await prepared(tmp_path)
+    await run(b, a, terms)
+    made_up = Offer.unverified(b.table("sessions")[0]["offer"]).model_copy(update={"counter": 2**53 - 1})
+    shown = [
+        signed_again(each, made_up, b) if each.kind is EntryKind.OFFER else each
+        for each in b.entries(EntryKind.OFFER, EntryKind.PRE_RECORD)
+    ]
+    set_back(a, {name: [] for name in LEDGER})
+    logged = len(a.entries())
+    found = await CatchingUp(a.sessions._desk).catch_up(b.card, Shows(shown))
+    assert found.sessions == []
+    assert a.table("sessions") == a.table("counters") == []
+    assert len(a.entries()) == logged
+    await a.stop()
+    await b.stop()
+
+
+async def test_a_key_in_the_peers_own_offer_begins_no_epoch_of_this_lab(tmp_path: Any) -> None:
+    """An Offer that was refused may hold anything: a row of the last epoch there is would leave none to begin."""
+    a, b, terms = await prepared(tmp_path)
+    await run(b, a, terms, engine="oprf", match_keys=["email"])
+    offer, accept = (
+        cls.unverified(b.table("sessions")[0][name]) for name, cls in (("offer", Offer), ("accept", Accept))
+    )
+    shown = accept.lanes[0].key
+    entry = Entry.decode(base64.b64decode(shown.entry))
+    statement = KeyStatement.from_text(entry.body[FIELD]).model_copy(update={"epoch": 2**53 - 1})
+    false = Entry(entry.kind, entry.salt, entry.time, entry.peer, {FIELD: statement.text()})
+    key = shown.model_copy(update={"entry": base64.b64encode(false.encode()).decode()})
+    lane = offer.lanes[0].model_copy(update={"key": key})
+    poisoned = offer.model_copy(update={"lanes": (lane, *offer.lanes[1:])})
+    first = b.entries(EntryKind.OFFER)[0]
+    set_back(a, {name: [] for name in LEDGER})
+    shows = Shows([signed_again(first, poisoned, b), refused_by(a, poisoned)])
+    found = await CatchingUp(a.sessions._desk).catch_up(b.card, shows)
+    assert found.sessions == [offer.session_id]
+    assert a.table("epoch_keys") == []
+    await a.stop()
+    await b.stop()
+
+
+async def test_a_refuse_shown_behind_a_pre_record_leaves_a_late_abort(tmp_path: Any) -> None:
+    a, b, terms = await prepared(tmp_path)
+    await run(b, a, terms)
+    offer = Offer.unverified(b.table("sessions")[0]["offer"])
+    shown = b.entries(EntryKind.OFFER, EntryKind.DECISION, EntryKind.PRE_RECORD)
+    set_back(a, {name: [] for name in LEDGER})
+    await CatchingUp(a.sessions._desk).catch_up(b.card, Shows([*shown, refused_by(b, offer)]))
+    (row,) = a.table("sessions")
+    assert (row["state"], row["late"]) == ("aborted", 1)
+    await a.stop()
+    await b.stop()
+
+
+async def test_a_peer_dates_no_pre_record_before_its_offer_was_over(tmp_path: Any) -> None:
+    """The agreed interval to the next session counts from there."""
+    a, b, terms = await prepared(tmp_path)
+    await run(b, a, terms)
+    offer = Offer.unverified(b.table("sessions")[0]["offer"])
+    shown = [
+        Entry(each.kind, each.salt, "2000-01-01T00:00:00Z", each.peer, each.body) for each in b.entries()
+    ]
+    set_back(a, {name: [] for name in LEDGER})
+    await CatchingUp(a.sessions._desk).catch_up(b.card, Shows(shown))
+    assert a.table("sessions")[0]["pre_recorded"] == min(offer.expires, a.sessions._desk.now())
+    await a.stop()
+    await b.stop()
+
+
+async def test_a_pre_record_of_another_session_is_refused(tmp_path: Any) -> None:
+    """Logged here, it would break this lab's log for every auditor."""
+    a, b, terms = await prepared(tmp_path)
+    await run(b, a, terms)
+    shown = b.entries()
+    for number, each in enumerate(shown):
+        if each.kind is EntryKind.PRE_RECORD:
+            text = PreRecord.unverified(each.body["note"].encode())
+            if text.receiver == LAB_B:
+                shown[number] = signed_again(each, text.model_copy(update={"ctx": "00" * 32}), b)
+    set_back(a, {name: [] for name in LEDGER})
+    with pytest.raises(ProtocolFault, match="pre-record"):
+        await CatchingUp(a.sessions._desk).catch_up(b.card, Shows(shown))
+    assert a.table("sessions") == []
+    await a.stop()
+    await b.stop()
+
+
+async def test_of_a_session_that_runs_here_nothing_is_forgotten(tmp_path: Any) -> None:
+    """Else a peer could end it in the books while it is under way, with a Refuse of its own."""
+    a, b, terms = await prepared(tmp_path)
+    await run(b, a, terms)
+    shown = Shows(b.entries(EntryKind.OFFER, EntryKind.DECISION))
+    set_back(a, {name: [] for name in LEDGER})
+    catching = CatchingUp(a.sessions._desk)
+    (session_id,) = [row["session_id"] for row in b.table("sessions")]
+    assert (await catching.catch_up(b.card, shown, lambda each: each == session_id)).sessions == []
+    assert (await catching.catch_up(b.card, shown)).sessions == [session_id]
+    await a.stop()
+    await b.stop()
+
+
+async def test_a_peer_that_asks_often_and_goes_away_has_its_log_read_once(tmp_path: Any) -> None:
+    a, b, terms = await prepared(tmp_path)
+    await run(b, a, terms)
+    (row,) = b.table("sessions")
+    set_back(a, {name: [] for name in LEDGER})
+    dialled, asked, go_on, dial = [], asyncio.Event(), asyncio.Event(), a.sessions._around.dial
+
+    async def slow(lab: str) -> Any:
+        dialled.append(lab)
+        asked.set()
+        await go_on.wait()
+        return await dial(lab)
+
+    a.sessions._around = replace(a.sessions._around, dial=slow)
+    request = SettleRequest(lab=LAB_B, session_id=row["session_id"], record=row["record"])
+    asking = [asyncio.create_task(a.sessions.answer_settle(LAB_B, request)) for _ in range(5)]
+    async with asyncio.timeout(10):
+        await asked.wait()
+    asking[0].cancel()
+    await asyncio.wait(asking[:1])
+    go_on.set()
+    replies = await asyncio.gather(*asking[1:])
+    assert [reply.record for reply in replies] == [row["record"]] * 4
+    assert dialled == [LAB_B]
     await a.stop()
     await b.stop()
