@@ -30,6 +30,7 @@ def _session(arguments: argparse.Namespace) -> Shown:
     return measure_session(
         *(arguments.engine, arguments.items, arguments.direction, arguments.rounds, new),
         labels=arguments.labels,
+        straight=arguments.straight,
     )
 
 
@@ -83,7 +84,11 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--engine", default="openmined")
     made.add_argument("--items", type=_number, default=50_000, help="on each side")
     made.add_argument("--direction", choices=("initiator", "responder", "both"), default="initiator")
-    made.add_argument("--labels", action="store_true", help="labels go along, and are told apart")
+    lists = made.add_mutually_exclusive_group()
+    lists.add_argument("--labels", action="store_true", help="labels go along, and are told apart")
+    lists.add_argument(
+        "--straight", action="store_true", help="write the lists into the stores, without an import"
+    )
     grown = made.add_mutually_exclusive_group()
     grown.add_argument(
         "--changed",

@@ -13,6 +13,7 @@ from typing import Any
 
 from benchmarks.children import answer_of, cpu_seconds, family, peak_rss
 from benchmarks.figures import Figures
+from benchmarks.straight_lists import write_straight
 from benchmarks.two_nodes import NodeProcess, forget_caches, give_list, two_nodes
 from psi_core.engines.labels import sealed_size
 from psi_core.engines.oprf.generation import delta_size
@@ -20,8 +21,10 @@ from psi_core.engines.oprf.return_frames import RETURN_BUCKET
 from psi_core.engines.registry import engines
 from psi_core.errors import EngineFault
 from psi_core.kinds.labels import label_size
+from psi_core.native_core import HASH
 from psi_core.session.items import SHARED_CANARIES
 from psi_service.sessions.progress import Phase
+from psi_service.store.database import DATABASE_FILE
 
 MATCH_KEY = "device_id"
 SMALL = 1 << 14
@@ -35,21 +38,29 @@ FIELDS = ("severity", "campaign", "first_seen")
 
 
 def measure_session(
-    engine: str, items: int, direction: str, rounds: int, new: int | None = None, *, labels: bool = False
+    engine: str,
+    items: int,
+    direction: str,
+    rounds: int,
+    new: int | None = None,
+    *,
+    labels: bool = False,
+    straight: bool = False,
 ) -> Figures:
     """Sessions and baselines take turns, `rounds` times; every figure is the median of its rounds.
 
     `seconds` run from Begin (both snapshots are frozen and logged) to the result in the initiator's memory.
     `new` (engine `oprf`): the measured sessions are incremental, after so many items were added to each list; baseline
     `full` is a session that both nodes run in full. `labels`: both lists' labels go along; their bytes are told apart.
+    `straight`: the lists are written into the stores, without an import.
     """
     variant, engine = engines()[engine].variant, engines()[engine].name
     with TemporaryDirectory(prefix="psi-benchmark-") as temporary:
         folder = Path(temporary)
         with two_nodes(folder, MATCH_KEY, engine, variant, FIELDS if labels else ()) as nodes:
-            shared = _give_lists(nodes, folder, items)
+            shared = _write_lists(nodes, items) if straight else _give_lists(nodes, folder, items)
             idle = max(map(_memory, nodes))
-            if engine != "oprf":
+            if engine == "openmined":
                 # A node that has been up for a while has its worker processes; so has the baseline.
                 _one(*nodes, engine, direction, shared)
             turns = [_turn(nodes, folder, engine, direction, shared, new) for _ in range(rounds)]
@@ -92,6 +103,17 @@ def _give_lists(nodes: tuple[NodeProcess, NodeProcess], folder: Path, items: int
         node.stop()
         node.start()
     return len(shared)
+
+
+def _write_lists(nodes: tuple[NodeProcess, NodeProcess], items: int) -> int:
+    """The same, straight into the stores."""
+    shared = items // OVERLAP
+    fingerprints = secrets.token_bytes(shared * HASH)
+    for node in nodes:
+        node.stop()
+        write_straight(node.folder / DATABASE_FILE, MATCH_KEY, items, fingerprints)
+        node.start()
+    return shared
 
 
 def _turn(
