@@ -7,7 +7,7 @@ from the sizes in Offer and Accept; what is kept of all is bounded by a setting.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -32,10 +32,18 @@ MOST_BYTES = 16 << 30
 class OpenBundles:
     """The bundles of one running session, by lane."""
 
-    def __init__(self, store: Store | None, days: int, writers: Mapping[int, BundleWriter]) -> None:
+    def __init__(
+        self,
+        store: Store | None,
+        days: int,
+        writers: Mapping[int, BundleWriter],
+        over: Callable[[], object] = lambda: None,
+    ) -> None:
+        """`over` is called when nothing more is written: all is in the books, or removed; maybe twice."""
         self._store = store
         self._days = days
         self._writers = writers
+        self._over = over
 
     @property
     def keepers(self) -> Mapping[int, KeepChunk]:
@@ -66,11 +74,13 @@ class OpenBundles:
                 )
         if rows:
             await self._store.transaction(lambda db: db.table("bundles").insert_all(rows, replace=True))
+        self._over()
 
     def close(self) -> None:
         """Remove what was begun and is not in the books: the session came to nothing."""
         for writer in self._writers.values():
             writer.discard()
+        self._over()
 
 
 NO_BUNDLES = OpenBundles(None, 0, {})
@@ -83,26 +93,33 @@ class Bundles:
         self._store = store
         self._data_key = data_key
         self._most_bytes = most_bytes
+        # By session under way, what it may still write: no row tells of it yet.
+        self._begun: dict[str, int] = {}
 
     async def begin(self, agreement: bytes, lanes: Sequence[BundleHeader]) -> OpenBundles:
         """Writers for the lanes of a session, where its agreement keeps bundles and there is room for them."""
         if not lanes:
             return NO_BUNDLES
-        days, kept = await self._store.query(lambda db: (_days(db, agreement), _bytes(db)))
-        if not days:
-            return NO_BUNDLES
-        due = sum(chunks_length(each.items) for each in lanes)
-        if kept + due > self._most_bytes:
+        session_id, due = lanes[0].session_id, sum(chunks_length(each.items) for each in lanes)
+        over = partial(self._begun.pop, session_id, None)
+        # Before the rows are read: one that is written meanwhile counts twice, and none is missed.
+        self._begun[session_id] = due
+        begun = sum(self._begun.values())
+        try:
+            days, kept = await self._store.query(lambda db: (_days(db, agreement), _bytes(db)))
+        except BaseException:
+            over()
+            raise
+        if days and kept + begun <= self._most_bytes:
+            where = folder(self._store)
+            writers = {each.lane: BundleWriter(where, self._data_key, each) for each in lanes}
+            return OpenBundles(self._store, days, writers, over)
+        over()
+        if days:
             log.warning(
-                "bundles not kept",
-                session=lanes[0].session_id,
-                reason="they would pass max_bundle_mib",
-                bytes=due,
+                "bundles not kept", session=session_id, reason="they would pass max_bundle_mib", bytes=due
             )
-            return NO_BUNDLES
-        where = folder(self._store)
-        writers = {each.lane: BundleWriter(where, self._data_key, each) for each in lanes}
-        return OpenBundles(self._store, days, writers)
+        return NO_BUNDLES
 
     async def sweep(self) -> None:
         """At start, before any session: remove files that no row names."""

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from threading import RLock
 from typing import BinaryIO
 
 import structlog
@@ -34,11 +35,16 @@ class BundleWriter:
         self._due: list[Chunk] = cut(header.items)[::-1]
         self._file: BinaryIO | None = None
         self._given_up = False
+        # A session that is broken off discards its bundles while the thread of a machine may still be at work.
+        self._turn = RLock()
 
     def keep(self, number: int, blinded: bytes, answer: bytes) -> None:
         """Seal and write the next chunk; one that is kept already (a resumed run sends it again) is passed over."""
-        if self._given_up or not self._due or number < self._due[-1].number:
-            return
+        with self._turn:
+            if not self._given_up and self._due and number >= self._due[-1].number:
+                self._keep_next(number, blinded, answer)
+
+    def _keep_next(self, number: int, blinded: bytes, answer: bytes) -> None:
         chunk = self._due[-1]
         if number != chunk.number:
             self._give_up(f"chunk {number} came before chunk {chunk.number}")
@@ -68,12 +74,13 @@ class BundleWriter:
 
     def discard(self) -> None:
         """Remove what was written of it, unless it was finished."""
-        if self._file is not None:
-            with suppress(OSError):
-                self._file.close()
-            self._file = None
-            remove(self.path)
-        self._given_up = True
+        with self._turn:
+            self._given_up = True
+            if self._file is not None:
+                with suppress(OSError):
+                    self._file.close()
+                self._file = None
+                remove(self.path)
 
     def _open(self) -> BinaryIO:
         if self._file is None:

@@ -65,6 +65,8 @@ class RetentionService:
                 purged += await self._store.transaction(
                     partial(self._expire, actors=actors, key=key, now=now)
                 )
+        # What an erasure could not bring in while a reader was at work is made up for here.
+        await self._store.empty_journal()
         return purged
 
     async def preview(self, reference: str) -> Erasure:
@@ -83,7 +85,9 @@ class RetentionService:
             return what
 
         async with self._standing_still():
-            return await self._store.transaction(work)
+            what = await self._store.transaction(work)
+        await self._store.empty_journal()
+        return what
 
     def _expire(self, db: Database, *, actors: list[int], key: bytes, now: datetime) -> int:
         purged = purge_expired(db, actors, key, now, self._caches)

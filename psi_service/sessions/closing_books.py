@@ -25,6 +25,7 @@ from psi_service.sessions.books import Desk, update_session
 from psi_service.sessions.holding import Matched, hold_matches
 from psi_service.sessions.open_session import Learned, OpenSession
 from psi_service.sessions.peer_words import PeerWords
+from psi_service.sessions.purged import purged_since
 
 _DOUBTFUL = frozenset(each.code for each in (CanaryFault, EngineFault, ProtocolFault, TranscriptMismatch))
 """Faults that a stale or false cache could cause: the next run is full."""
@@ -63,6 +64,13 @@ class ClosingBooks:
         if any(chunks):
             text = json.dumps([each and each.model_dump() for each in chunks])
             await self._desk.store.transaction(lambda db: update_session(db, session.session_id, chunks=text))
+
+    async def forget_purged(self, session: OpenSession, lane: int, caches: generations.Generations) -> None:
+        """Take what was purged since the freeze out of what the run of a lane has left in the caches."""
+        frozen, store = session.frozen[lane], self._desk.store
+        gone = await store.query(lambda db: purged_since(db, session.peer.lab, frozen))
+        if gone:
+            await store.transaction(lambda db: caches.forget(db, frozen.match_key, gone))
 
     def peer_words(self, session: OpenSession) -> PeerWords:
         """What reads the peer's labels of a session, and seals them for the store."""

@@ -142,6 +142,8 @@ class Exchange:
         session = self._session
         made = await asyncio.to_thread(made_generations, session, self._machines)
         await self._keys.generations.keep(session.session_id, list(made.values()))
+        for lane in made:
+            await self._books.forget_purged(session, lane, self._keys.generations)
         await self._bundles.keep(bytes.fromhex(session.offer.agreement))
         self._chunks = proven_chunks(self._machines, len(self._lanes), made)
         await self._books.chunks(session, self._chunks)

@@ -60,6 +60,11 @@ def current_members(db: sqlite_utils.Database, peer: str, match_key: str) -> Mem
     return Members(elements + dummies, salts + their_salts, len(elements))
 
 
+def true_members(db: sqlite_utils.Database, peer: str, match_key: str) -> Packed:
+    """The elements of one match key's set towards one peer, ascending, without dummies."""
+    return _read(db, peer, match_key, "dummy = 0")[0]
+
+
 def enter(db: sqlite_utils.Database, peer: str, match_key: str, changes: Changes) -> None:
     """Write the salts of what entered a set and forget those of what left, in the current transaction."""
     name = (peer, match_key)

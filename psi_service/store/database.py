@@ -29,6 +29,7 @@ from psi_service.store.migrations import migrate
 
 DATABASE_FILE = "node.db"
 READERS = 4
+BUSY_SECONDS = 10
 CACHE_KIB = 32 * 1024
 """Of the writer's connection, at most. With SQLite's own 2 MiB a large import would write pages over and over."""
 READER_CACHE_KIB = 4 * 1024
@@ -93,6 +94,15 @@ class Store:
     def query_now(self, work: Callable[[Database], T]) -> T:
         """`query` for callers without an event loop."""
         return self._submit(self._readers, self._read, work).result()
+
+    async def empty_journal(self) -> bool:
+        """Bring the write-ahead log into the database file and cut it to nothing: it holds what was overwritten there.
+
+        False: a reader was at work, and it is as it was.
+        """
+        return await asyncio.wrap_future(
+            self._submit(self._writer, lambda _: self._empty_journal(), lambda _: False)
+        )
 
     def on_commit(self, hook: Callable[[], None]) -> None:
         """Inside a transaction: run `hook` on the writer thread once the transaction is committed, only then.
@@ -166,7 +176,9 @@ class Store:
         database: Database | None = getattr(self._thread, "database", None)
         if database is None:
             # Closed by close_now on another thread, after this one has ended: hence check_same_thread.
-            connection = sqlite3.connect(self.path, timeout=10, isolation_level=None, check_same_thread=False)
+            connection = sqlite3.connect(
+                self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            )
             database = Database(connection, execute_plugins=False)
             self._opened.append(database)
             connection.execute("PRAGMA foreign_keys = ON")
@@ -188,6 +200,18 @@ class Store:
             self._hooks = None
         _run_all(hooks)
         return result
+
+    def _empty_journal(self) -> bool:
+        connection = self._database().conn
+        # Nothing waits for readers here: writers would wait behind.
+        connection.execute("PRAGMA busy_timeout = 0")
+        try:
+            (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.Error as error:
+            raise StoreError(self._why(error)) from error
+        finally:
+            connection.execute(f"PRAGMA busy_timeout = {1000 * BUSY_SECONDS}")
+        return not busy
 
     def _read(self, work: Callable[[Database], T]) -> T:
         return self._in_transaction(self._database(), "BEGIN", work)

@@ -32,6 +32,8 @@ from psi_core.log.tree import HASH_LENGTH
 
 MOST_BYTES = 64 << 30
 """Of one log; a lab that serves more than this signed for it."""
+_FEWEST_BYTES = 8 << 10
+"""What a file counts for at least: empty ones without end would fill the disk too."""
 _OF_A_NODE = "/v1/log"
 _SECONDS = 60.0
 
@@ -58,7 +60,7 @@ class RemoteLog:
         token = {} if profile is None else {"Authorization": f"Bearer {profile.token.get_secret_value()}"}
         self._bytes = 0
         self._http = httpx2.Client(
-            headers=token,
+            headers={"Accept-Encoding": "identity"} | token,
             verify=True if profile is None else tls_of(profile.ca),
             timeout=_SECONDS,
             follow_redirects=False,
@@ -117,7 +119,7 @@ class RemoteLog:
                         raise ProtocolFault(f"{url} is longer than {limit:,} bytes")
         except (httpx2.HTTPError, httpx2.InvalidURL) as failure:
             raise PeerUnreachable(f"{url} cannot be fetched ({type(failure).__name__})") from failure
-        self._bytes += len(found)
+        self._bytes += max(len(found), _FEWEST_BYTES)
         if self._bytes > MOST_BYTES:
             raise ProtocolFault(f"{self._base} serves more than {MOST_BYTES:,} bytes")
         return bytes(found)
@@ -144,3 +146,6 @@ def _check_status(response: httpx2.Response, url: str) -> None:
         raise AccessDenied(f"{url} needs a token of the role auditor: name its profile with --profile")
     if response.status_code != httpx2.codes.OK:
         raise ProtocolFault(f"{url} answered with the HTTP status {response.status_code}")
+    # Unpacked, a few bytes could become a memory full before anything is counted.
+    if response.headers.get("content-encoding", "identity") != "identity":
+        raise ProtocolFault(f"{url} is served compressed, which was not asked for")

@@ -109,7 +109,8 @@ class OprfReceiver:
     def _return(self) -> Iterator[bytes]:
         """A match whose label did not open is none, so nothing of it is returned."""
         matches, opened = self._matches()
-        kept = [at for at in matches if at not in opened.closed]
+        closed = frozenset(opened.closed)
+        kept = [at for at in matches if at not in closed]
         labels = self._lane.labels
         if labels is None or not labels.sent:
             values = b"".join(self._returns)
@@ -150,7 +151,8 @@ class OprfReceiver:
         if not self.done:
             raise EngineFault("oprf: the result was asked for before every tag arrived")
         matches, opened = self._matches()
-        positions = tuple(at for at in matches if at not in opened.closed)
+        closed = frozenset(opened.closed)
+        positions = tuple(at for at in matches if at not in closed)
         return Outcome(positions, len(positions), opened.labels, len(opened.closed))
 
     def left(self) -> Left:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from psi_core.log.tiles import entries_path
 from tests.logged_labs import Lab
 
 URL = "https://lab-a.example/psi-log"
+PACKED = {"content-encoding": "gzip"}
 PROFILE = Profile(url="https://lab-a.example", token=SecretStr("secret"), ca=None)
 
 
@@ -120,6 +122,11 @@ def test_an_astronomical_size_ends_with_the_first_file_that_is_missing(
         ("checkpoint", httpx2.Response(200, content=b"x" * 70_000), ProtocolFault),
         ("tile/0/000", httpx2.Response(200, content=b"x" * 9_000), ProtocolFault),
         ("tile/0/000", httpx2.Response(503), ProtocolFault),
+        (
+            "checkpoint",
+            httpx2.Response(200, headers=PACKED, content=gzip.compress(bytes(1 << 20))),
+            ProtocolFault,
+        ),
     ],
 )
 def test_a_server_that_answers_otherwise_ends_the_audit(
@@ -136,6 +143,19 @@ def test_a_server_that_never_ends_is_left(
     monkeypatch.setattr(remote_module, "MOST_BYTES", 10_000)
     with pytest.raises(ProtocolFault, match="serves more than"):
         fetched(served, lab_a, tmp_path / "copy")
+
+
+def test_empty_files_without_end_are_left(
+    served: Server, lab_a: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote_module, "MOST_BYTES", 100_000)
+    (served.folder / "checkpoint").write_bytes(
+        Checkpoint(lab_a.log_key.name, 1 << 62, bytes(32)).signed(lab_a.log_key)
+    )
+    served.answer = lambda path: httpx2.Response(200) if path.startswith("tile/") else None
+    with pytest.raises(ProtocolFault, match="serves more than"):
+        fetched(served, lab_a, tmp_path / "copy")
+    assert len(served.asked) < 20
 
 
 def test_nobody_there(lab_a: Lab, tmp_path: Path) -> None:

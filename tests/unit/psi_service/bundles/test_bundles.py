@@ -9,7 +9,7 @@ import pytest
 
 from psi_core import native_core
 from psi_core.engines.oprf import chunks
-from psi_core.engines.oprf.bundle import BundleHeader
+from psi_core.engines.oprf.bundle import BundleHeader, chunks_length
 from psi_core.errors import NotFound, StoreError
 from psi_core.session.closing import Record
 from psi_service.bundles import exporting, keeping
@@ -166,6 +166,29 @@ async def test_no_more_is_kept_than_the_settings_allow(tmp_path) -> None:
     large = EpochKeys(a.sessions._desk, a.keys.data_key, 2 * size).bundles
     assert list((await large.begin(terms.hash(), [header])).keepers) == [1]
     await stop(a, b)
+
+
+async def test_sessions_that_are_under_way_count_too_until_they_are_over(tmp_path) -> None:
+    a, b, terms = await prepared(tmp_path)
+    first, second = (
+        HEADER.model_copy(update={"items": 64, "session_id": each * 16}) for each in ("0a", "0b")
+    )
+    room = EpochKeys(a.sessions._desk, a.keys.data_key, 3 * chunks_length(64) // 2).bundles
+    begun = await room.begin(terms.hash(), [first])
+    assert list(begun.keepers) == [1]
+    assert (await room.begin(terms.hash(), [second])).keepers == {}
+    begun.close()
+    assert list((await room.begin(terms.hash(), [second])).keepers) == [1]
+    await stop(a, b)
+
+
+def test_a_machine_that_goes_on_after_its_session_was_broken_off_leaves_no_file(tmp_path) -> None:
+    writer = BundleWriter(tmp_path, SECRET, HEADER)
+    first, second, _ = given()
+    writer.keep(*first)
+    writer.discard()
+    writer.keep(*second)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("phase", [Phase.BARRIER, Phase.COMPUTED, Phase.SIGNED])

@@ -264,6 +264,18 @@ async def test_what_was_deleted_is_overwritten_in_the_file(room: Room) -> None:
     assert gone not in content
 
 
+async def test_what_was_deleted_is_not_in_the_journal_either(room: Room) -> None:
+    journal = room.store.path.with_name(f"{room.store.path.name}-wal")
+    await room.add("ada", ("email", "a@x.org"))
+    await room.add("bob", ("email", "b@x.org", PAST))
+    gone = [fingerprint(KEY, "email", f"{name}@x.org") for name in "ab"]
+    assert all(each in journal.read_bytes() for each in gone)
+    await room.retention.erase("ada", "token 1")
+    assert gone[0] not in journal.read_bytes() + room.store.path.read_bytes()
+    await room.retention.expire()
+    assert gone[1] not in journal.read_bytes() + room.store.path.read_bytes()
+
+
 async def test_nothing_goes_that_cannot_be_logged(room: Room) -> None:
     await room.add("ada", ("email", "a@x.org", PAST))
     room.log.refusal = "set back"

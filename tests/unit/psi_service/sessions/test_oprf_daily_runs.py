@@ -12,16 +12,21 @@ import pytest
 from psi_core import native_core
 from psi_core.agreement.agreement import MatchKeyTerms
 from psi_core.engines.oprf import epoch
+from psi_core.engines.oprf.key import KeyStatement
+from psi_core.engines.oprf.lane import item_domain
 from psi_core.kinds.fingerprint import fingerprint
 from psi_core.kinds.match_key import MatchKey
 from psi_core.log.entry import EntryKind
 from psi_core.session.closing import Record
+from psi_core.session.items import items_of
+from psi_core.session.packed import Packed
 from psi_core.session.snapshot import freeze
 from psi_service.retention.elements import forget_cached, forget_elements
 from psi_service.sessions import chains
 from psi_service.sessions.generations import Generations, folder
 from psi_service.sessions.members import current_members
 from psi_service.sessions.progress import Phase
+from psi_service.sessions.segment_file import read
 from tests.two_labs import KEY, LAB_A, LAB_B, Lab, agreement_between, run, two_labs
 
 pytestmark = pytest.mark.skipif(not native_core.available(), reason="engine oprf needs the native core")
@@ -359,4 +364,53 @@ async def test_files_that_no_row_names_are_swept_at_start(tmp_path):
     assert (await once(a, b, terms)).lanes[0].run.startswith("on generation 1")
     assert [row["sender"] for row in a.table("generations")] == [LAB_B, LAB_B]
     assert LAB_A not in {row["sender"] for row in b.table("generations")}
+    await stop(a, b)
+
+
+@pytest.mark.parametrize("eraser", ["a", "b"])
+@pytest.mark.parametrize("phase", [Phase.OPENING, Phase.BARRIER])
+@pytest.mark.parametrize("before", ["known", "new", "thrown away"])
+async def test_what_is_erased_while_a_run_lasts_does_not_come_back_with_what_the_run_leaves(
+    tmp_path, eraser, phase, before
+):
+    mine, theirs = set(range(40)), set(range(20, 60))
+    a, b, terms = await labs(tmp_path, mine, theirs)
+    if before != "new":
+        await once(a, b, terms)
+    lab = a if eraser == "a" else b
+    value, caches = fingerprint(KEY, "email", "n30@x.org"), Generations(lab.store, lab.keys.data_key)
+    watched = lab.sessions if eraser == "a" else lab.incoming
+
+    def erase(db):
+        found = {}
+        forget_elements(db, [MatchKey.parse("email")], KEY, {"email": [value]}, {}, found)
+        forget_cached(db, found, caches)
+        db.execute("DELETE FROM indicators WHERE fingerprint = ?", (value,))
+        if before == "thrown away":
+            db.execute("DELETE FROM generations")
+
+    def watch(_: str, reached: Phase) -> None:
+        if reached is phase:
+            watched._watch = None
+            lab.store.transaction_now(erase)
+
+    watched._watch = watch
+    view = await once(a, b, terms)
+    assert view.state == "complete", view.reason
+    held = [
+        read(folder(lab.store), row["file"], lab.keys.data_key, row["file_hash"])
+        for row in lab.table("generation_segments")
+    ]
+    if before != "thrown away":
+        check_files(lab)
+    statements = {KeyStatement.from_text(row["statement"]) for row in lab.table("generations")}
+    assert held and statements
+    for statement in statements:
+        (item,) = items_of(item_domain(statement), [value])
+        assert not any(item in Packed(each.items) for each in held)
+    mine, theirs = (mine - {30}, theirs) if lab is a else (mine, theirs - {30})
+    holds(a, mine)
+    holds(b, theirs)
+    assert (await once(a, b, terms)).lanes[0].run.startswith("on generation")
+    check(a, b, "both", mine & theirs)
     await stop(a, b)

@@ -266,3 +266,25 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / DATABASE_FILE).write_bytes(b"not a database, by any means" * 100)
     with pytest.raises(StoreError, match="cannot be opened"):
         Store.open(tmp_path, clock)
+
+
+async def test_the_journal_is_emptied_unless_a_reader_is_at_work(store: Store) -> None:
+    journal = store.path.with_name(f"{DATABASE_FILE}-wal")
+    await store.transaction(_make_counter)
+    reads, may_end = threading.Event(), threading.Event()
+
+    def read(db: Database) -> int:
+        value = _value(db)
+        reads.set()
+        may_end.wait(10)
+        return value
+
+    reading = asyncio.ensure_future(store.query(read))
+    await asyncio.to_thread(reads.wait, 10)
+    await store.transaction(_read_then_write)
+    assert not await store.empty_journal()
+    may_end.set()
+    assert await reading == 0
+    assert await store.empty_journal()
+    assert journal.stat().st_size == 0
+    assert await store.query(_value) == 1
