@@ -6,6 +6,7 @@ Kept are the leaf hashes of the whole log and, in plain, the entries of the own 
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
@@ -83,7 +84,8 @@ class Mirror:
         first = kept.size // TILE_WIDTH * TILE_WIDTH
         leaves = await _leaves(peer, first, head.size)
         frontier = Frontier(kept.size, kept.frontier)
-        frontier.append(leaves[kept.size - first :])
+        # A million leaves take seconds: the event loop does not wait for them.
+        await asyncio.to_thread(frontier.append, leaves[kept.size - first :])
         if not hmac.compare_digest(frontier.root(), head.root):
             raise InvalidProof(
                 f"{card.lab} shows hash tiles that do not lead from its log as it was seen here to its checkpoint"

@@ -10,7 +10,7 @@ from psi_client.audit.finding import Finding, counted
 from psi_client.audit.one_log import all_broken, entries_unmodified, no_checkpoint
 from psi_client.audit.report import Place, State
 
-_BY_PLACE = frozenset({"counters", "chain", "pace", "commitments", "barrier"})
+_BY_PLACE = frozenset({"terms", "counters", "chain", "pace", "commitments", "barrier"})
 """Topics that need every text to stand where it was logged first."""
 
 

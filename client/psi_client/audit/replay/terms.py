@@ -104,17 +104,18 @@ class Terms:
         self._debit(step, offer, question, account)
 
     def _ask(self, step: Step, offer: Offer, question: Question, account: _Account) -> None:
-        usage = self._usage(offer, account)
+        usage = self._usage(step, offer, account)
         for code, words in _broken(question, account.agreement, usage, _when(step, offer, account)):
             faults = self.budgets if code in BUDGETS else self.pace if code in PACE else self.faults
             faults.add(
                 f"entry {step.position} accepts a session against the agreement: {words}", step.position
             )
 
-    def _usage(self, offer: Offer, account: _Account) -> Usage:
+    def _usage(self, step: Step, offer: Offer, account: _Account) -> Usage:
         agreement, period = account.agreement, offer.period
         return Usage(
-            state="revoked" if offer.agreement in self._revoked else "in_force",
+            # What was logged anew may stand behind a revocation that came after it: its place says nothing.
+            state="revoked" if offer.agreement in self._revoked and not step.recovered else "in_force",
             own_protocol=offer.protocol,
             own_profile=agreement.profile,
             own_key_id=agreement.consortium_key_id,
