@@ -1,7 +1,7 @@
 """What was purged while a run lasted: it must not come back with what the run leaves.
 
 A purge takes elements out of the members of the frozen sets, and out of every cache that has a row. A run in progress
-holds its set beside both. So once its rows stand, the set is held against the members: a purge after that finds the rows.
+holds its set beside both. So once its rows stand, the set is held against the members; a later purge finds the rows.
 """
 
 from __future__ import annotations

@@ -404,7 +404,8 @@ async def test_what_is_erased_while_a_run_lasts_does_not_come_back_with_what_the
     if before != "thrown away":
         check_files(lab)
     statements = {KeyStatement.from_text(row["statement"]) for row in lab.table("generations")}
-    assert held and statements
+    assert held
+    assert statements
     for statement in statements:
         (item,) = items_of(item_domain(statement), [value])
         assert not any(item in Packed(each.items) for each in held)
