@@ -68,6 +68,8 @@ class ClosingBooks:
     async def forget_purged(self, session: OpenSession, lane: int, caches: generations.Generations) -> None:
         """Take what was purged since the freeze out of what the run of a lane has left in the caches."""
         frozen, store = session.frozen[lane], self._desk.store
+        if frozen.stands():
+            return  # The members of a large set are not read for nothing.
         gone = await store.query(lambda db: purged_since(db, session.peer.lab, frozen))
         if gone:
             await store.transaction(lambda db: caches.forget(db, frozen.match_key, gone))

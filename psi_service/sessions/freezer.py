@@ -6,6 +6,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from psi_core.agreement.agreement import Agreement
 from psi_service.sessions.books import Desk
@@ -58,7 +59,7 @@ class Freezer:
         labelling: Labelling | None,
     ) -> Frozen:
         name = (agreement.hash(), match_key)
-        return await self._desk.store.query(
+        frozen = await self._desk.store.query(
             lambda db: freeze_match_key(
                 db,
                 self._desk.store.path.parent,
@@ -72,3 +73,4 @@ class Freezer:
                 labelling=labelling,
             )
         )
+        return replace(frozen, stands=self.stillness.watch())

@@ -42,6 +42,7 @@ class Frozen:
 
     `changes` wait for `members.enter`, in the transaction that logs the commitment. `labels` are what this lab says of
     each element, zeros for dummies; in memory, for what is sealed in the store must not lie in a file. None: empty.
+    `stands` says whether nothing was purged since; where nobody watches, that is not known.
     """
 
     snapshot: Snapshot
@@ -49,6 +50,7 @@ class Frozen:
     labels: Packed
     _owned: Owned
     _file: Mapped
+    stands: Callable[[], bool] = field(default=lambda: False)
 
     @property
     def match_key(self) -> str:

@@ -6,7 +6,7 @@ Else a purge in between would be undone by the salts that the freeze then writes
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 
@@ -16,6 +16,7 @@ class Stillness:
     def __init__(self) -> None:
         self._turn = asyncio.Lock()
         self._freezing = 0
+        self._purges = 0
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -37,4 +38,10 @@ class Stillness:
         """Inside: nothing is being frozen. Waits for the freezes that are under way."""
         async with self._turn:
             await self._idle.wait()
+            self._purges += 1
             yield
+
+    def watch(self) -> Callable[[], bool]:
+        """A question to ask later: whether since now nothing was purged, or began to be."""
+        seen = self._purges
+        return lambda: self._purges == seen

@@ -109,3 +109,16 @@ async def test_the_freezer_keeps_still_until_the_commitments_are_logged(tmp_path
     await asyncio.wait_for(purge, 10)
     await a.stop()
     await b.stop()
+
+
+async def test_a_purge_is_seen_by_who_watched_before_it():
+    stillness = Stillness()
+    async with stillness.kept():
+        before = stillness.watch()
+    async with stillness.kept():
+        assert before()
+    async with stillness.broken():
+        # From its first moment on: what it does may be done already.
+        assert not before()
+    assert not before()
+    assert stillness.watch()()
