@@ -9,6 +9,8 @@ import pytest
 import structlog
 from hypothesis import settings
 
+from psi_core import native_core
+
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
@@ -25,3 +27,12 @@ def _own_journal() -> Iterator[None]:
     root.handlers[:] = handlers
     root.setLevel(level)
     structlog.reset_defaults()
+
+
+@pytest.fixture(params=["python", "native"])
+def each_core(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test runs twice: with the readable Python reference, and with the native core where it is built."""
+    if request.param == "python":
+        monkeypatch.setattr(native_core, "native", None)
+    elif not native_core.available():
+        pytest.skip("the native core is not built")

@@ -9,7 +9,6 @@ never deleted. If this ends half-way (a power cut), run it again.
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -25,6 +24,7 @@ from psi_service.backup.lost_log import mark_as_lost
 from psi_service.backup.merging import merge
 from psi_service.backup.secret import BackupSecret
 from psi_service.clock import Clock, instant
+from psi_service.durable import sync_folder
 from psi_service.identity.key_files import read_keys
 from psi_service.log.head_file import HeadFile
 from psi_service.log.start_rules import checkpoint_of
@@ -145,7 +145,7 @@ def _into_place(plan: Plan, aside: Path) -> None:
         if there.exists():
             there.replace(aside / name)
         saved.replace(there)
-    _sync(data_dir)
+    sync_folder(data_dir)
 
 
 def _whole(settings: Settings) -> bool:
@@ -173,11 +173,3 @@ def _keep_head(plan: Plan, aside: Path) -> None:
     if head_file.path.exists():
         shutil.copy2(head_file.path, aside / "head")
     head_file.write(saved)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -17,6 +17,7 @@ from psi_core.engines.oprf.chunks import Chunk, cut
 from psi_core.errors import StoreError
 from psi_core.kinds.fields import lengths
 from psi_service import sealing
+from psi_service.durable import sync_folder
 
 log = structlog.get_logger()
 
@@ -66,6 +67,7 @@ class BundleWriter:
             os.fsync(self._file.fileno())
             size = self._file.tell()
             self._file.close()
+            sync_folder(self.path.parent)
         except OSError as fault:
             self._give_up(str(fault.strerror))
             return 0

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from psi_core.errors import InputError
-from psi_service.imports.columns import ATTRIBUTES, KIND, ColumnMap, CsvLayout, plain
+from psi_core.kinds.row_fields import ATTRIBUTES, KIND
+from psi_service.imports.columns import ColumnMap, CsvLayout, plain
 from psi_service.imports.csv_rows import unreadable
 from psi_service.imports.raw_row import RawRow
 

@@ -13,19 +13,8 @@ from dataclasses import dataclass
 
 from psi_core.errors import InputError, InvalidConfiguration
 from psi_core.kinds.registry import IP, KINDS
+from psi_core.kinds.row_fields import ACTOR, FIELDS, KIND, VALUE
 
-ACTOR, KIND, VALUE = "actor", "kind", "value"
-ATTRIBUTES = (
-    "first_seen",
-    "last_seen",
-    "confidence",
-    "tlp",
-    "severity",
-    "campaign",
-    "label",
-    "expires_at",
-)
-FIELDS = (ACTOR, KIND, VALUE, *ATTRIBUTES)
 _SEPARATORS = ";\t|"
 
 

@@ -17,10 +17,11 @@ from typing import Literal
 from sqlite_utils import Database
 
 from psi_core.errors import InputError, InvalidConfiguration, StoreError
+from psi_core.kinds.row_fields import ACTOR
 from psi_service.clock import Clock, instant
 from psi_service.imports import record
 from psi_service.imports.batch import BatchResult, ImportKeys
-from psi_service.imports.columns import ACTOR, ColumnMap
+from psi_service.imports.columns import ColumnMap
 from psi_service.imports.keeping import Rows, discard_staged, keep, move_staged, slices, stage
 from psi_service.imports.pipeline import results, row_source
 from psi_service.imports.report import ImportProgress, ImportReport

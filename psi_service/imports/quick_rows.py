@@ -13,10 +13,11 @@ from typing import Any
 
 from psi_core.errors import InputError
 from psi_core.kinds.canonical import resolved
+from psi_core.kinds.row_fields import ACTOR, ATTRIBUTES, KIND, VALUE
 from psi_service.actors.reference import clean_reference
 from psi_service.imports.attributes import Attributes, check_order, read_attribute
 from psi_service.imports.cells import MAX_CELLS
-from psi_service.imports.columns import ACTOR, ATTRIBUTES, KIND, VALUE, CsvLayout
+from psi_service.imports.columns import CsvLayout
 from psi_service.imports.rows import Row
 
 _REMEMBERED = 20_000

@@ -10,10 +10,10 @@ from typing import NamedTuple
 from psi_core.errors import InputError, InvalidIndicator
 from psi_core.kinds.canonical import resolved
 from psi_core.kinds.registry import IP, KINDS
+from psi_core.kinds.row_fields import ACTOR, ATTRIBUTES, KIND, VALUE
 from psi_service.actors.reference import clean_reference
 from psi_service.imports.attributes import Attributes, check_order, read_attribute
 from psi_service.imports.cells import Layout, cells_of
-from psi_service.imports.columns import ACTOR, ATTRIBUTES, KIND, VALUE
 from psi_service.imports.raw_row import RawRow
 from psi_service.imports.refusal import Refusal
 

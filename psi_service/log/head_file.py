@@ -11,6 +11,7 @@ from pathlib import Path
 
 from psi_core.errors import InvalidCheckpoint, NodeRefusing
 from psi_core.log.checkpoint import Checkpoint
+from psi_service.durable import sync_folder
 
 _MAX_BYTES = 4096
 
@@ -52,18 +53,9 @@ class HeadFile:
                 file.flush()
                 os.fsync(file.fileno())
             fresh.replace(self.path)
-            _sync_folder(self.path.parent)
+            sync_folder(self.path.parent)
         except OSError as error:
             raise NodeRefusing(
                 f"the head file {self.path} cannot be written ({error.strerror}): nothing more is signed. "
                 "Mend that and start the node again"
             ) from error
-
-
-def _sync_folder(folder: Path) -> None:
-    # The rename itself is durable only once its folder is.
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

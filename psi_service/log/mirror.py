@@ -22,7 +22,7 @@ from psi_core.log.tiles import TILE_WIDTH, decode_tile, tile_path
 from psi_core.log.tree import HASH_LENGTH, leaf_hash
 from psi_core.wire.peers_pb2 import LogEntry, OwnLogReply, OwnLogRequest, ReadLogReply
 from psi_service.clock import Clock, instant
-from psi_service.log.peer_view import MAX_BYTES, MAX_ENTRIES
+from psi_service.log.peer_view import fill
 from psi_service.store.database import Store
 
 MAX_KEPT = 1 << 20
@@ -194,11 +194,6 @@ def _answer(db: Database, lab: str, request: OwnLogRequest) -> OwnLogReply:
 
 
 def _kept_entries(db: Database, origin: str, start: int, size: int, note: bytes) -> OwnLogReply:
-    reply, weight = OwnLogReply(checkpoint=note, next=size), 0
-    for position, data in db.conn.execute(_ENTRIES, (origin, min(start, size))):
-        weight += len(data)
-        if reply.entries and (len(reply.entries) == MAX_ENTRIES or weight > MAX_BYTES):
-            reply.next = position
-            break
-        reply.entries.append(LogEntry(position=position, data=data))
+    reply = OwnLogReply(checkpoint=note, next=size)
+    fill(reply, db.conn.execute(_ENTRIES, (origin, min(start, size))))
     return reply

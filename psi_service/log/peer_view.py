@@ -5,11 +5,13 @@ Hash tiles and proofs tell a peer how many entries there are and nothing of what
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sqlite_utils import Database
 
 from psi_core.errors import NotFound
 from psi_core.log.tree import consistency_proof, inclusion_proof
-from psi_core.wire.peers_pb2 import LogEntry, ReadLogReply, ReadLogRequest
+from psi_core.wire.peers_pb2 import LogEntry, OwnLogReply, ReadLogReply, ReadLogRequest
 from psi_service.log.cosigned import cosigned_checkpoint, size_of
 from psi_service.log.node_log import NodeLog
 from psi_service.log.stored_tree import node_reader, stored_size
@@ -73,15 +75,21 @@ def _inclusion(db: Database, lab: str, position: int, size: int) -> list[bytes]:
 
 def _entries(db: Database, lab: str, start: int) -> ReadLogReply:
     size = stored_size(db)
-    reply, weight = ReadLogReply(next=size), 0
+    reply = ReadLogReply(next=size)
     rows = db.conn.execute(
         "SELECT position, data FROM log_entries WHERE peer = ? AND position >= ? ORDER BY position",
         (lab, min(start, size)),
     )
+    fill(reply, rows)
+    return reply
+
+
+def fill(reply: ReadLogReply | OwnLogReply, rows: Iterable[tuple[int, bytes]]) -> None:
+    """Put entries (position and data, ascending) into a reply, as many as it may hold; `next` is the first left out."""
+    weight = 0
     for position, data in rows:
         weight += len(data)
         if reply.entries and (len(reply.entries) == MAX_ENTRIES or weight > MAX_BYTES):
             reply.next = position
             break
         reply.entries.append(LogEntry(position=position, data=data))
-    return reply

@@ -7,7 +7,6 @@ The store decides: once the next log has begun there, its key belongs in keys/lo
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from psi_core.identity.node_keys import NodeKeys
 from psi_core.log.entry import Entry
 from psi_core.log.key import ED25519, Signer, Verifier
 from psi_core.log.succession import number_of
+from psi_service.durable import sync_folder
 from psi_service.identity.key_files import write_private
 from psi_service.identity.own_card import CARD_FILE, OwnCard, write_card
 from psi_service.log.head_file import HeadFile
@@ -42,7 +42,7 @@ def next_keys(settings: Settings, keys: NodeKeys, origin: str) -> NodeKeys:
         path.unlink()
     fresh = replace(keys, log=Signer.generate(origin, ED25519))
     write_private(path, fresh.to_files()[LOG_KEY])
-    _sync(settings.keys_dir)
+    sync_folder(settings.keys_dir)
     return fresh
 
 
@@ -85,7 +85,7 @@ def _key_in_place(settings: Settings, due: Verifier) -> bool:
             f"the store's log is {due.name}, and neither {there} nor {waiting} is its key: restore the newest backup"
         )
     waiting.replace(there)
-    _sync(settings.keys_dir)
+    sync_folder(settings.keys_dir)
     return True
 
 
@@ -95,12 +95,3 @@ def _is(path: Path, due: Verifier) -> bool:
         return Signer.from_seed(name.decode(), bytes.fromhex(digits.decode()), ED25519).verifier == due
     except (OSError, ValueError):
         return False
-
-
-def _sync(folder: Path) -> None:
-    # A rename is durable only once its folder is.
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

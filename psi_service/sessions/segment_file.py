@@ -23,6 +23,7 @@ from psi_core.engines.oprf.segment import Facts, GenerationName, Segment
 from psi_core.errors import EngineFault, StoreError
 from psi_core.kinds.fields import lengths
 from psi_service import sealing
+from psi_service.durable import sync_folder
 
 FOLDER = "generations"
 PARTS = ("items", "own_tags", "gone", "leaving", "coming", "orphans")
@@ -49,7 +50,7 @@ def write(folder: Path, data_key: bytes, segment: Segment) -> tuple[str, bytes]:
                 file.write(written)
             file.flush()
             os.fsync(file.fileno())
-        _sync(folder)
+        sync_folder(folder)
     except OSError as error:
         raise StoreError(f"the cache {folder / name} cannot be written ({error.strerror})") from error
     return name, digest.digest()
@@ -187,11 +188,3 @@ def _blocks(outputs: Outputs) -> Iterator[bytes]:
 
 def _aad(name: str, number: int) -> bytes:
     return lengths("psi-oprf-segment/v1", name, number.to_bytes(8, "big"))
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -12,18 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from psi_client.cli.own_file import FileFormat, Record, records
-
-ACTOR, KIND, VALUE = "actor", "kind", "value"
-_ATTRIBUTES = (
-    "first_seen",
-    "last_seen",
-    "confidence",
-    "tlp",
-    "severity",
-    "campaign",
-    "label",
-    "expires_at",
-)
+from psi_core.kinds.row_fields import ACTOR, FIELDS, KIND, VALUE
 
 Cells = list[tuple[str, str]]
 """What each cell in use means (a field or a kind), and its text."""
@@ -52,7 +41,7 @@ def _values(cells: Cells) -> Iterator[tuple[str, str]]:
     for target, text in cells:
         if target == VALUE and kind:
             yield kind, text
-        elif target not in (ACTOR, KIND, VALUE, *_ATTRIBUTES) and text.strip():
+        elif target not in FIELDS and text.strip():
             yield target, text
 
 
@@ -60,7 +49,7 @@ def _targets(mapping: Mapping[str, str], actor_column: str | None) -> dict[str, 
     named = {column.strip().casefold(): target for column, target in mapping.items()}
     if ACTOR not in named.values():
         named[(actor_column or ACTOR).strip().casefold()] = ACTOR
-    wide = any(target not in (ACTOR, KIND, VALUE, *_ATTRIBUTES) for target in named.values())
+    wide = any(target not in FIELDS for target in named.values())
     own = () if wide else (KIND, VALUE)
     return {field: field for field in own if field not in named.values()} | named
 

@@ -8,18 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from psi_core import native_core
 from psi_core.session.packed import NOWHERE, Packed, find, gather
 
 ROWS = st.lists(st.integers(0, 60).map(lambda n: n.to_bytes(32, "big")), max_size=40)
-
-
-@pytest.fixture(params=["python", "native"])
-def _core(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if request.param == "python":
-        monkeypatch.setattr(native_core, "native", None)
-    elif not native_core.available():
-        pytest.skip("the native core is not built")
 
 
 def test_rows_are_read_and_cut_like_a_list() -> None:
@@ -44,14 +35,14 @@ def test_rows_of_another_width_are_refused_and_none_is_shown() -> None:
     assert "abcd" not in repr(Packed(b"abcd", 4))
 
 
-@pytest.mark.usefixtures("_core")
+@pytest.mark.usefixtures("each_core")
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ROWS)
 def test_only_distinct_sorted_rows_ascend(rows: list[bytes]) -> None:
     assert Packed.of(rows).ascends() == (rows == sorted(set(rows)))
 
 
-@pytest.mark.usefixtures("_core")
+@pytest.mark.usefixtures("each_core")
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ROWS, ROWS.map(lambda rows: sorted(set(rows))))
 def test_what_is_found_is_gathered(sought: list[bytes], held: list[bytes]) -> None:
@@ -61,7 +52,7 @@ def test_what_is_found_is_gathered(sought: list[bytes], held: list[bytes]) -> No
     assert list(gathered) == [row if row in held else bytes(32) for row in sought]
 
 
-@pytest.mark.usefixtures("_core")
+@pytest.mark.usefixtures("each_core")
 def test_a_place_past_the_end_is_refused() -> None:
     with pytest.raises((ValueError, IndexError)):
         gather(Packed(bytes(32)), array("I", [1]))

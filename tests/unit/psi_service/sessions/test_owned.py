@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import sqlite_utils
 
-from psi_core import native_core
 from psi_core.kinds.match_key import MatchKey
 from psi_core.session.items import CANARY_PLACES
 from psi_service.clock import system_clock
@@ -31,12 +30,7 @@ INDICATORS = [
 ]
 
 
-@pytest.fixture(params=["python", "native"], autouse=True)
-def _core(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if request.param == "python":
-        monkeypatch.setattr(native_core, "native", None)
-    elif not native_core.available():
-        pytest.skip("the native core is not built")
+pytestmark = pytest.mark.usefixtures("each_core")
 
 
 @pytest.fixture
