@@ -80,7 +80,18 @@ def parser() -> argparse.ArgumentParser:
     made = command("import", "a CSV file of mixed kinds into a new store", _import)
     made.add_argument("--rows", type=_number, default=1_000_000)
     made.add_argument("--processes", type=_number, default=os.cpu_count() or 1, help="worker processes")
-    made = command("session", "one session between two nodes over mutual TLS", _session)
+    _session_options(command("session", "one session between two nodes over mutual TLS", _session))
+    made = command("audit", "an exported log", _audit)
+    made.add_argument("--entries", type=_number, default=100_000)
+    made = command("soak", "many sessions while connections are cut and nodes killed", _soak)
+    made.add_argument("--sessions", type=_number, default=200)
+    made.add_argument("--engine", default="auto")
+    made.add_argument("--seed", type=int, default=1, help="which faults are drawn")
+    made.add_argument("--most-seconds", type=_number, default=3600, help="end earlier when these are over")
+    return top
+
+
+def _session_options(made: argparse.ArgumentParser) -> None:
     made.add_argument("--engine", default="openmined")
     made.add_argument("--items", type=_number, default=50_000, help="on each side")
     made.add_argument("--direction", choices=("initiator", "responder", "both"), default="initiator")
@@ -100,14 +111,6 @@ def parser() -> argparse.ArgumentParser:
         type=_number,
         help="engine oprf: after so many new items on each side, against a full session",
     )
-    made = command("audit", "an exported log", _audit)
-    made.add_argument("--entries", type=_number, default=100_000)
-    made = command("soak", "many sessions while connections are cut and nodes killed", _soak)
-    made.add_argument("--sessions", type=_number, default=200)
-    made.add_argument("--engine", default="auto")
-    made.add_argument("--seed", type=int, default=1, help="which faults are drawn")
-    made.add_argument("--most-seconds", type=_number, default=3600, help="end earlier when these are over")
-    return top
 
 
 def main() -> None:

@@ -1,7 +1,8 @@
 """Baseline without privacy: two processes exchange sorted 8-byte hashes over mutual TLS and join them.
 
 Arguments: ITEMS. The channel is the one of psi_client, in frames of the same size; each side times from its hashes
-in memory to the matches in memory, and the slower one counts.
+in memory to the matches in memory, and the slower one counts. Sorting and joining are compiled code (numpy): in Python
+they would take longer than the exchange, and flatter what is compared.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ import multiprocessing
 import secrets
 import sys
 import time
-from array import array
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
+
+import numpy as np
 
 from psi_client.channel import FRAME_BYTES, MAX_MESSAGE_BYTES, PeerEndpoint, TlsIdentity, open_channel
 from psi_client.quiet_grpc import grpc
@@ -27,8 +29,7 @@ _SERVICE, _METHOD = "benchmarks.Plain", "Exchange"
 
 
 def _sorted(hashes: bytes) -> bytes:
-    numbers = array("Q", hashes)
-    return array("Q", sorted(numbers)).tobytes()
+    return np.sort(np.frombuffer(hashes, dtype=np.uint64)).tobytes()
 
 
 def _frames(data: bytes) -> list[bytes]:
@@ -36,8 +37,10 @@ def _frames(data: bytes) -> list[bytes]:
 
 
 def _join(ours: bytes, theirs: bytes) -> int:
-    """A hash join: in Python it beats a merge of two sorted lists several times over."""
-    return len(frozenset(array("Q", ours)).intersection(array("Q", theirs)))
+    """How many of our sorted hashes are among theirs."""
+    sought, held = np.frombuffer(ours, dtype=np.uint64), np.frombuffer(theirs, dtype=np.uint64)
+    places = np.minimum(np.searchsorted(held, sought), len(held) - 1)
+    return int(np.count_nonzero(held[places] == sought))
 
 
 class _Server:

@@ -32,9 +32,11 @@ SMALL = 1 << 14
 OVERLAP = 100
 """One item in so many is on both lists."""
 
-
 FIELDS = ("severity", "campaign", "first_seen")
 """Of the labels that go along when they are asked for."""
+
+Turn = tuple[dict[str, Any], dict[str, dict[str, float]]]
+"""A measured session, and its baselines by name."""
 
 
 def measure_session(
@@ -65,9 +67,23 @@ def measure_session(
                 _one(*nodes, engine, direction, shared)
             turns = [_turn(nodes, folder, engine, direction, shared, new) for _ in range(rounds)]
             peak = max(map(_memory, nodes))
+    label_bytes = _label_bytes(engine, direction, turns[-1][0]["lane"]) if labels else 0
+    named = {"engine": engine, "variant": variant, "direction": direction, "rounds": rounds}
+    return _figures(items, turns, label_bytes, named, idle=idle, peak=peak)
+
+
+def _figures(
+    items: int,
+    turns: Sequence[Turn],
+    label_bytes: int,
+    named: Mapping[str, Any],
+    *,
+    idle: int,
+    peak: int,
+) -> Figures:
+    """The medians of all turns; idle, peak: bytes of the larger node before and after them."""
     runs, baselines = [run for run, _ in turns], [beside for _, beside in turns]
     lane = runs[-1]["lane"]
-    label_bytes = _label_bytes(engine, direction, lane) if labels else 0
     return Figures(
         command="session",
         items=items,
@@ -78,16 +94,13 @@ def measure_session(
         cpu_seconds=median([run["cpu_seconds"] for run in runs]),
         baseline_cpu_seconds=_medians(baselines, "cpu_seconds"),
         details={
-            "engine": engine,
-            "variant": variant,
-            "direction": direction,
-            "rounds": rounds,
+            **named,
             "run": lane["run"],
             "padded_size": lane["own_size"],
             "label_bytes_per_item": round(label_bytes / items, 2),
             "whole_session_seconds": round(median([run["whole"] for run in runs]), 4),
             "rss_before_bytes": idle,
-            "rss_bytes_per_item": round((peak - idle) / runs[-1]["lane"]["own_size"], 1),
+            "rss_bytes_per_item": round((peak - idle) / lane["own_size"], 1),
             "phases": runs[-1]["phases"],
             "cores": os.cpu_count(),
         },
@@ -123,7 +136,7 @@ def _turn(
     direction: str,
     shared: int,
     new: int | None,
-) -> tuple[dict[str, Any], dict[str, dict[str, float]]]:
+) -> Turn:
     """The measured session of one round, and the baselines beside it."""
     if engine == "oprf":
         forget_caches(*nodes)

@@ -25,7 +25,8 @@ MEANINGS: Mapping[str, str] = {
     "records chained": "Each session names the record of the one before, so none could be slipped in or taken out.",
     "sessions within their agreement": "Both labs had signed an agreement before the session, neither had revoked "
     "it, and what was compared, by whom and how, and what was said of matches, is what it allows.",
-    "budgets kept": "What the other lab could test in a period stays within the number that the agreement allows.",
+    "budgets kept": "What the other lab could test in the sessions of a period stays within the number that the "
+    "agreement allows. That no session is missing is the claim on counters.",
     "intervals kept": "Sessions were no closer together, and broke off no more often, than the agreement allows.",
     "sets committed before their session": "This lab had fixed its list before the session began. The log shows "
     "the seal of the list, never the list.",

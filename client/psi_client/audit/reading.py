@@ -52,12 +52,7 @@ def read_log(
     lab = head.checkpoint.origin.partition("/psi-log")[0]
     contents = _Contents(lab, verifiers, good, before.books() if before is not None else None)
     for entries in walk:
-        for position, data in enumerate(entries, start=check.size):
-            try:
-                if data != WITHHELD:
-                    contents.take(Entry.decode(data), position)
-            except InvalidText as error:
-                malformed.add(f"entry {position}: {error}", position)
+        contents.take_all(entries, check.size, malformed)
         check.take(entries)
     contents.checks.finish()
     root = check.finish()
@@ -74,10 +69,8 @@ def read_log(
         witnessed=read_witnessed(folder, head.checkpoint.origin, verifiers, policy),
         saved=read_saved(since, head.checkpoint.origin, verifiers),
         root_at=check.root_at,
-        succession=contents.succession.finish(check.size),
         preceded=before is not None,
-        books=contents.books.carried,
-        **contents.found(),
+        **contents.found(check.size),
     )
 
 
@@ -95,15 +88,26 @@ class _Contents:
         self.copies = CopyReader(verifiers, self.checks)
         self.holdings = HoldingReader(own_lab)
 
-    def found(self) -> dict[str, Any]:
-        """What the readers found, by the fields of LogFacts."""
+    def found(self, size: int) -> dict[str, Any]:
+        """What the readers found in `size` entries, by the fields of LogFacts."""
         return {
+            "succession": self.succession.finish(size),
             "records": self.records.found,
             "texts": self.texts.found,
             "replayed": self.books.finish(),
+            "books": self.books.carried,
             "copies": self.copies.found,
             "holdings": self.holdings.found,
         }
+
+    def take_all(self, entries: Sequence[bytes], start: int, malformed: Faults) -> None:
+        """The entries of a bundle, the first of them at position `start`."""
+        for position, data in enumerate(entries, start):
+            try:
+                if data != WITHHELD:
+                    self.take(Entry.decode(data), position)
+            except InvalidText as error:
+                malformed.add(f"entry {position}: {error}", position)
 
     def take(self, entry: Entry, position: int) -> None:
         texts = self.texts.read(entry, position)
