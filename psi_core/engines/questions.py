@@ -25,6 +25,8 @@ from psi_core.session.opening import (
 
 CHANGES = ("new", "added", "removed")
 """An incremental run's own parameters: the receiver's new items, the sender's tags that come and that leave."""
+RELABELLED = "relabelled"
+"""One more where the sender gives labels: its tags that stay and whose label is sent again."""
 LABEL_SIZES = {"initiator": "labels_initiator", "responder": "labels_responder"}
 """By the side that gives labels, the parameter that says how many bytes each has."""
 
@@ -66,7 +68,7 @@ def of_accept(offer: Offer, accept: Accept, own_lab: str, engines: Mapping[str, 
                 own.padded_size,
                 peer.padded_size,
                 evaluations,
-                tuple(answered.parameters[name] for name in CHANGES) if answered.generations else (),
+                tuple(answered.parameters[name] for name in stated(answered)),
             )
         )
     return _question(offer, own_lab, tuple(lanes))
@@ -77,17 +79,19 @@ def check_parameters(offer: Offer, accept: Accept, engines: Mapping[str, Engine]
     for asked, answered in zip(offer.lanes, accept.lanes, strict=True):
         try:
             due = parameters(asked, answered.padded_size, offer.reveal, engines, answered.key or asked.key)
-            due |= changes(asked, answered) | label_parameters(offer, asked, engines)
+            due |= changes(asked, answered, labelled=sender_labels(offer) > 0)
+            due |= label_parameters(offer, asked, engines)
         except EngineFault as fault:
             raise ProtocolFault(f"lane {asked.match_key}: {fault}") from fault
         if due != dict(answered.parameters):
             raise ProtocolFault(f"the Accept states other parameters for lane {asked.match_key} than are due")
 
 
-def changes(asked: Lane, answered: Lane) -> dict[str, int]:
-    """What an incremental run adds to the parameters; {} in a full run.
+def changes(asked: Lane, answered: Lane, *, labelled: bool) -> dict[str, int]:
+    """What an incremental run adds to the parameters; {} in a full run. `labelled`: the sender gives labels.
 
-    Raises ProtocolFault when the Accept builds on a generation, or states changes, that the Offer does not show.
+    Raises ProtocolFault when the Accept builds on a generation, or states changes, that the Offer does not show, or
+    changes of labels where none go along.
     """
     if answered.generations is None:
         return {}
@@ -97,11 +101,24 @@ def changes(asked: Lane, answered: Lane) -> dict[str, int]:
         raise ProtocolFault(
             f"the Accept builds lane {asked.match_key} on a generation that the Offer does not show"
         )
-    for name in CHANGES:
-        stated, offered = getattr(chosen, name), getattr(shown, name)
-        if stated is None or offered not in (None, stated):
+    due = (*CHANGES, RELABELLED) if labelled else CHANGES
+    for name in (*CHANGES, RELABELLED):
+        value, offered = getattr(chosen, name), getattr(shown, name)
+        if (value is not None) != (name in due) or offered not in (None, value):
             raise ProtocolFault(f"the Accept states other changes of lane {asked.match_key} than the Offer")
-    return delta_parameters(chosen.number, chosen.new or 0, chosen.added or 0, chosen.removed or 0)
+    return delta_parameters(
+        chosen.number, chosen.new or 0, chosen.added or 0, chosen.removed or 0, chosen.relabelled
+    )
+
+
+def stated(lane: Lane) -> tuple[str, ...]:
+    """Names of the numbers of changes that the parameters of an Accept's lane state; none where the run is full."""
+    return tuple(name for name in (*CHANGES, RELABELLED) if lane.generations and name in lane.parameters)
+
+
+def sender_labels(offer: Offer) -> int:
+    """Bytes of each label that the sending side of engine `oprf` gives; 0 where it gives none."""
+    return label_size(offer.labels_of(sender_side(offer.direction)))
 
 
 def same(one: GenerationTerms, other: GenerationTerms) -> bool:

@@ -41,7 +41,8 @@ class KeyEvidence(BaseModel):
 class GenerationTerms(BaseModel):
     """A generation that a side holds (engine `oprf`), and the numbers of changes since, in whole delta buckets.
 
-    In an Offer each side's own numbers: `new` by a receiver, `added` and `removed` by a sender. An Accept states all.
+    In an Offer each side's own numbers: `new` by a receiver, `added` and `removed` by a sender, who states `relabelled`
+    too where its labels go along (of so many tags that stay it sends them again). An Accept states all.
     """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
@@ -51,6 +52,7 @@ class GenerationTerms(BaseModel):
     new: Count | None = None
     added: Count | None = None
     removed: Count | None = None
+    relabelled: Count | None = None
 
 
 class SessionLabels(BaseModel):

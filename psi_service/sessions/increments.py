@@ -15,7 +15,7 @@ from psi_core.engines.oprf.generation import Generation, common
 from psi_core.engines.oprf.key import KeyStatement
 from psi_core.engines.oprf.recalled import Recalled
 from psi_core.engines.oprf.segment import GenerationName
-from psi_core.engines.questions import CHANGES, same
+from psi_core.engines.questions import CHANGES, RELABELLED, same, sender_labels
 from psi_core.errors import ProtocolFault
 from psi_core.session.opening import Accept, GenerationTerms, Offer
 from psi_core.session.packed import Packed
@@ -26,7 +26,7 @@ log = structlog.get_logger()
 
 NONE_HERE = "in full: this lab holds no generation of this epoch"
 NONE_COMMON = "in full: the two labs hold no generation in common"
-LABELLED = "in full: labels go along"
+OTHER_LABELS = "in full: what is held has no labels, or others than go along now"
 NEW_EPOCH = "in full: the epoch has come to its end, and a new key begins the next"
 NOT_WHOLE = (
     "in full: no spare places to change by whole buckets; agree on a max_size of one padding bucket more"
@@ -85,30 +85,29 @@ class Increments:
         self._generations = keys.generations
 
     async def before_offer(
-        self, agreement: Agreement, peer: str, match_keys: Sequence[str], *, sends: bool, labelled: bool
+        self, agreement: Agreement, peer: str, match_keys: Sequence[str], *, sends: bool, labels: int
     ) -> tuple[Standing, ...]:
-        """Initiator: per match key, what a lane of engine `oprf` may build on; nothing where labels go along."""
-        if labelled:
-            return (Standing(why=LABELLED),) * len(match_keys)
+        """Initiator: per match key, what a lane of engine `oprf` may build on.
+
+        labels: bytes of each label of the sender's, whoever that is; 0: none go along.
+        """
         found = []
         for name in match_keys:
             if sends:
                 statement = await self._keys.current(agreement.hash(), name)
             else:
                 statement = await self._keys.last_shown(peer, agreement.hash(), name)
-            found.append(await self.to_offer(statement, sends=sends))
+            found.append(await self.to_offer(statement, sends=sends, labels=labels))
         return tuple(found)
 
     async def before_accept(self, offer: Offer, shown: LaneKeys, *, sends: bool) -> tuple[Standing, ...]:
         """Responder: per lane, what it builds on; `shown` are the keys that the Offer proves."""
-        if offer.labels is not None:
-            return (Standing(why=LABELLED),) * len(offer.lanes)
-        found = []
+        labels, found = sender_labels(offer), []
         for lane, key in zip(offer.lanes, shown, strict=True):
             statement = key.statement if key else None
             if lane.engine == KEYED and sends:
                 statement = await self._keys.current(bytes.fromhex(offer.agreement), lane.match_key)
-            found.append(await self.to_accept(statement, lane.generations, sends=sends))
+            found.append(await self.to_accept(statement, lane.generations, sends=sends, labels=labels))
         return tuple(found)
 
     async def steps(
@@ -122,44 +121,54 @@ class Increments:
             ]
         )
 
-    async def to_offer(self, statement: KeyStatement | None, *, sends: bool) -> Standing:
+    async def to_offer(self, statement: KeyStatement | None, *, sends: bool, labels: int) -> Standing:
         """Initiator: what its Offer may show; a sender's set is frozen to suit one generation, so it shows one."""
         if statement is None:
             return NOTHING
         rows = await self._generations.held(statement, unsigned=not sends)
         found: list[Generation] = []
-        reader = self._generations.reader()
+        why, reader = NONE_HERE, self._generations.reader()
         for row in rows:
-            if (
-                len(found) < (1 if sends else 2)
-                and (loaded := await self._generations.load(row, reader)) is not None
-            ):
+            if len(found) == (1 if sends else 2):
+                break
+            loaded = await self._generations.load(row, reader)
+            if loaded is not None and loaded.label_size == labels:
                 found.append(loaded)
-        return Standing(statement, tuple(found))
+            elif loaded is not None:
+                why = OTHER_LABELS
+        return Standing(statement, tuple(found), why)
 
     async def to_accept(
-        self, statement: KeyStatement | None, shown: Sequence[GenerationTerms] | None, *, sends: bool
+        self,
+        statement: KeyStatement | None,
+        shown: Sequence[GenerationTerms] | None,
+        *,
+        sends: bool,
+        labels: int,
     ) -> Standing:
         """Responder: the newest generation that the Offer shows, in the form that is due, and this side holds."""
         if statement is None:
             return NOTHING
-        due = ("new",) if sends else ("added", "removed")
+        due = ("new",) if sends else ("added", "removed", *((RELABELLED,) if labels else ()))
         names = [_name(each) for each in shown or () if _stated(each) == due]
         rows = await self._generations.held(statement, unsigned=not sends)
-        reader = self._generations.reader()
+        why, reader = "", self._generations.reader()
         while (chosen := common([row.name for row in rows], names)) is not None:
             row = next(row for row in rows if row.name == chosen)
-            if (loaded := await self._generations.load(row, reader)) is not None:
+            loaded = await self._generations.load(row, reader)
+            if loaded is not None and loaded.label_size == labels:
                 return Standing(statement, (loaded,))
+            if loaded is not None:
+                why = OTHER_LABELS
             rows.remove(row)
-        return Standing(statement, why=NONE_COMMON if rows else NONE_HERE)
+        return Standing(statement, why=why or (NONE_COMMON if rows else NONE_HERE))
 
     async def own_terms(self, standing: Standing, frozen: Frozen, bucket: int, *, sends: bool) -> Step:
         """Our own numbers of changes since each generation, now that the set is frozen."""
         if standing.statement is None or not standing.found:
             return Step(why=standing.why)
         made = await asyncio.to_thread(
-            _counted, standing.statement, standing.found, frozen.snapshot.elements, bucket, sends=sends
+            _counted, standing.statement, standing.found, frozen, bucket, sends=sends
         )
         return Step(made, NONE_COMMON if made else NOT_WHOLE)
 
@@ -167,16 +176,22 @@ class Increments:
 def _counted(
     statement: KeyStatement,
     generations: Sequence[Generation],
-    elements: Sequence[bytes],
+    frozen: Frozen,
     bucket: int,
     *,
     sends: bool,
 ) -> tuple[Increment, ...]:
     """The changes of our set since each generation. Heavy: run it in a thread."""
-    items, made = set_items(statement, elements), []
+    items, made = set_items(statement, frozen.snapshot.elements), []
     for each in generations:
         known = Recalled(each, items)
-        terms = (sender_terms if sends else receiver_terms)(each, known, bucket)
+        terms: GenerationTerms | None
+        if not sends:
+            terms = receiver_terms(each, known, bucket)
+        elif each.label_size:
+            terms = sender_terms(each, known, bucket, bytes(frozen.labels.buffer))
+        else:
+            terms = sender_terms(each, known, bucket)
         if terms is not None:
             made.append(Increment(statement, each, terms, [known]))
     return tuple(made)
@@ -241,10 +256,11 @@ def run_words(accept: Accept, steps: Sequence[Step]) -> tuple[str | None, ...]:
 
 def _in_words(terms: GenerationTerms) -> str:
     """An incremental run: bucketed numbers, as the peer sees them."""
-    return (
+    words = (
         f"on generation {terms.number}: {terms.new:,} new items evaluated, "
         f"{terms.added:,} tags added, {terms.removed:,} removed"
     )
+    return words if terms.relabelled is None else f"{words}, labels of {terms.relabelled:,} sent again"
 
 
 def _name(terms: GenerationTerms) -> GenerationName:
@@ -252,4 +268,4 @@ def _name(terms: GenerationTerms) -> GenerationName:
 
 
 def _stated(terms: GenerationTerms) -> tuple[str, ...]:
-    return tuple(name for name in CHANGES if getattr(terms, name) is not None)
+    return tuple(name for name in (*CHANGES, RELABELLED) if getattr(terms, name) is not None)

@@ -224,7 +224,7 @@ class Responder:
             key=key,
             generations=(answered(step.shown[0], asked.generations or ()),) if step.shown else None,
         )
-        parameters |= questions.changes(asked, lane)
+        parameters |= questions.changes(asked, lane, labelled=questions.sender_labels(offer) > 0)
         parameters |= questions.label_parameters(offer, asked, self._around.engines)
         return lane.model_copy(update={"parameters": parameters})
 

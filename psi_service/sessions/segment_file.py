@@ -1,9 +1,9 @@
 """One segment of engine `oprf` as a sealed file: written once, read only when its hash is the one in the store.
 
-    u32be length || head || parts: items, tags, what left and came, orphans || outputs, a frame a block of rows
+    u32be length || head || parts: items, tags, what left and came, orphans, what labels need || outputs || labels heard
 
-Every frame (the head too) is sealed by itself, bound to the file's name and its place, so that outputs are opened when
-they are needed. The file's hash is checked before anything of it is used.
+Every frame (the head too) is sealed by itself, bound to the file's name and its place. Outputs and labels have a frame
+a block of rows, and are opened when they are needed. The file's hash is checked before anything of it is used.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from psi_core.engines.oprf.kept_outputs import OUTPUT_BYTES, ROWS_A_BLOCK, Outputs
+from psi_core.engines.labels import sealed_size
+from psi_core.engines.oprf.heard import Heard
+from psi_core.engines.oprf.kept_rows import OUTPUT_BYTES, ROWS_A_BLOCK, Rows
+from psi_core.engines.oprf.said import Said
 from psi_core.engines.oprf.segment import Facts, GenerationName, Segment
 from psi_core.errors import EngineFault, StoreError
 from psi_core.kinds.fields import lengths
@@ -27,6 +30,8 @@ from psi_service.durable import sync_folder
 
 FOLDER = "generations"
 PARTS = ("items", "own_tags", "gone", "leaving", "coming", "orphans")
+SAID = ("digests", "items", "changed")
+HEARD = ("tags", "contexts", "which")
 _FRAME = 1 << 20
 _SEAL = 28
 """Bytes that sealing adds to a frame."""
@@ -118,10 +123,13 @@ class _Reader:
         self._at, self._number = end, 1
 
     def segment(self) -> Segment:
-        parts = {name: b"".join(self._frames(self._head["lengths"][name])) for name in PARTS}
-        rows = self._head["rows"]
-        outputs = SealedOutputs(self, self._number, self._at, rows)
-        if self._at + rows * OUTPUT_BYTES + -(-rows // ROWS_A_BLOCK) * _SEAL != self._file.length:
+        parts = {name: self._part(name) for name in PARTS}
+        said, heard = self._head.get("said"), self._head.get("heard")
+        said_parts = {name: self._part(f"said {name}") for name in SAID if said}
+        heard_parts = {name: self._part(f"heard {name}") for name in HEARD if heard}
+        outputs = self._rows(self._head["rows"], OUTPUT_BYTES)
+        labels = self._rows(heard["rows"], sealed_size(heard["size"])) if heard else None
+        if self._at != self._file.length:
             raise ValueError("the file is longer or shorter than its parts")
         before = self._head["before"]
         facts = Facts(
@@ -129,7 +137,23 @@ class _Reader:
             bytes.fromhex(self._head["chunk_root"]),
             self._head["receiver_size"],
         )
-        return Segment(facts, outputs=outputs, **parts)
+        return Segment(
+            facts,
+            outputs=outputs,
+            **parts,
+            said=Said(said["size"], bytes.fromhex(said["key"]), **said_parts) if said else None,
+            heard=Heard(heard["size"], rows=labels, **heard_parts) if heard and labels else None,
+        )
+
+    def _part(self, name: str) -> bytes:
+        return b"".join(self._frames(self._head["lengths"][name]))
+
+    def _rows(self, count: int, width: int) -> SealedRows:
+        found = SealedRows(self, self._number, self._at, count, width)
+        blocks = -(-count // ROWS_A_BLOCK)
+        self._at += count * width + blocks * _SEAL
+        self._number += blocks
+        return found
 
     def _frames(self, length: int) -> Iterator[bytes]:
         while length > 0:
@@ -142,14 +166,15 @@ class _Reader:
         return sealing.open(self._data_key, self._file.read(start, end), _aad(self._name, number))
 
 
-class SealedOutputs:
-    """The outputs of a file, opened block by block."""
+class SealedRows:
+    """Outputs or labels of a file, opened block by block."""
 
-    def __init__(self, reader: _Reader, number: int, at: int, count: int) -> None:
+    def __init__(self, reader: _Reader, number: int, at: int, count: int, width: int) -> None:
         self._reader = reader
         self._number = number
         self._at = at
         self._count = count
+        self._width = width
 
     @property
     def count(self) -> int:
@@ -159,15 +184,15 @@ class SealedOutputs:
     def block(self, number: int) -> bytes:
         """One block of rows; raises EngineFault when it was changed since the file was opened."""
         rows = min(ROWS_A_BLOCK, self._count - number * ROWS_A_BLOCK)
-        start = self._at + number * (ROWS_A_BLOCK * OUTPUT_BYTES + _SEAL)
+        start = self._at + number * (ROWS_A_BLOCK * self._width + _SEAL)
         try:
-            return self._reader.frame(self._number + number, start, start + rows * OUTPUT_BYTES + _SEAL)
+            return self._reader.frame(self._number + number, start, start + rows * self._width + _SEAL)
         except StoreError as fault:
-            raise EngineFault(f"oprf: the cached outputs are damaged: {fault}. Run in full.") from fault
+            raise EngineFault(f"oprf: what is cached is damaged: {fault}. Run in full.") from fault
 
 
 def _frames(segment: Segment) -> Iterator[bytes]:
-    parts = {name: getattr(segment, name) for name in PARTS}
+    parts, said, heard = _parts(segment), segment.said, segment.heard
     before = segment.facts.before
     head = {
         "before": before and (before.number, before.hash.hex()),
@@ -175,15 +200,28 @@ def _frames(segment: Segment) -> Iterator[bytes]:
         "receiver_size": segment.facts.receiver_size,
         "lengths": {name: len(part) for name, part in parts.items()},
         "rows": segment.outputs.count,
+        "said": said and {"size": said.size, "key": said.key.hex()},
+        "heard": heard and {"size": heard.size, "rows": heard.rows.count},
     }
     yield json.dumps(head).encode()
     for part in parts.values():
         yield from (part[at : at + _FRAME] for at in range(0, len(part), _FRAME))
     yield from _blocks(segment.outputs)
+    if heard is not None:
+        yield from _blocks(heard.rows)
 
 
-def _blocks(outputs: Outputs) -> Iterator[bytes]:
-    return (outputs.block(number) for number in range(-(-outputs.count // ROWS_A_BLOCK)))
+def _parts(segment: Segment) -> dict[str, bytes]:
+    """What is written whole, by its name in the head, in the order in which it is read."""
+    found = {name: getattr(segment, name) for name in PARTS}
+    for whose, names in (("said", SAID), ("heard", HEARD)):
+        part = getattr(segment, whose)
+        found |= {f"{whose} {name}": getattr(part, name) for name in names if part is not None}
+    return found
+
+
+def _blocks(rows: Rows) -> Iterator[bytes]:
+    return (rows.block(number) for number in range(-(-rows.count // ROWS_A_BLOCK)))
 
 
 def _aad(name: str, number: int) -> bytes:

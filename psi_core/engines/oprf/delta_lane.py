@@ -17,7 +17,8 @@ class DeltaLane(OprfLane):
     generation: our state of the generation that Offer and Accept name.
     begun: the lane's items but for the canaries, as they were looked up when the changes were counted.
     Sizes stand in `parameters`, each stated by the side that knows it: `new` (the receiver's items that it has no
-    output for), `added` and `removed` (the sender's tags).
+    output for), `added` and `removed` (the sender's tags); with labels of the sender `relabelled` (tags that stay, and
+    whose label is sent again).
     """
 
     generation: Generation = field(kw_only=True)
@@ -38,6 +39,18 @@ class DeltaLane(OprfLane):
         """How many tags leave."""
         return self.parameters.get("removed", 0)
 
+    @property
+    def relabelled(self) -> int:
+        """How many labels of tags that stay are sent again."""
+        return self.parameters.get("relabelled", 0)
+
+    @property
+    def sender_labels(self) -> int:
+        """Bytes of each label of the sender's; 0: it gives none."""
+        if self.labels is None:
+            return 0
+        return self.labels.sent if self.key is not None else self.labels.received
+
     def check_set(self) -> None:
         """Nothing: looking the items up (`recalled`) finds two that are equal."""
 
@@ -51,8 +64,17 @@ class DeltaLane(OprfLane):
             raise EngineFault(f"oprf: lane {self.match_key} has tag changes that do not lead to its size")
         if not 0 < self.new <= receives or self.added < 0:
             raise EngineFault(f"oprf: lane {self.match_key} has a number of new items outside 1 .. its size")
+        if not 0 <= self.relabelled <= (before - self.removed if self.sender_labels else 0):
+            raise EngineFault(f"oprf: lane {self.match_key} sends labels of more tags again than stay")
+        if self.generation.label_size != self.sender_labels:
+            raise EngineFault(
+                f"oprf: lane {self.match_key} has other labels than its generation. Run in full."
+            )
 
 
-def delta_parameters(generation: int, new: int, added: int, removed: int) -> dict[str, int]:
-    """The integers that an incremental lane adds to those of its sizes and key."""
-    return {"generation": generation, "new": new, "added": added, "removed": removed}
+def delta_parameters(
+    generation: int, new: int, added: int, removed: int, relabelled: int | None = None
+) -> dict[str, int]:
+    """The integers that an incremental lane adds to those of its sizes and key; `relabelled` where labels go along."""
+    found = {"generation": generation, "new": new, "added": added, "removed": removed}
+    return found if relabelled is None else found | {"relabelled": relabelled}

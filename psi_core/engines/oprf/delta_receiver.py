@@ -5,21 +5,24 @@ chunk i of n: new items, blinded           -->
                                           <--  tags that leave, tags that come (each sorted and coded)
 ============================= barrier =============================
                                           <--  chunk i of n: proof, evaluated elements
-direction `both`: return values of all matches  -->
+where the sender gives labels:            <--  tags that stay and are said again, labels of these and of those that come
+direction `both`: return values of all matches, maybe labels  -->
 """
 
 from __future__ import annotations
 
 import secrets
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from psi_core import native_core
 from psi_core.engines.interface import Outcome
 from psi_core.engines.oprf.chunks import ChunkHashes, cut
 from psi_core.engines.oprf.delta_lane import DeltaLane
-from psi_core.engines.oprf.kept_outputs import OUTPUT_BYTES
+from psi_core.engines.oprf.hearing import Hearing
+from psi_core.engines.oprf.kept_rows import OUTPUT_BYTES
+from psi_core.engines.oprf.labels import Opened, returned_frames
 from psi_core.engines.oprf.recalled import Recalled
 from psi_core.engines.oprf.receiver import SEED_BYTES
 from psi_core.engines.oprf.return_frames import return_frames
@@ -43,7 +46,9 @@ class DeltaReceiver:
         self._blinded: list[native_core.native.OprfBlinded] = []
         self._leaving = TagReader(lane.removed, self._bits)
         self._coming = TagReader(lane.added, self._bits)
+        self._labels = Hearing(lane) if lane.sender_labels else None
         self._tags = b""
+        self._found: tuple[Sequence[int], Opened] | None = None
         self._started = False
         self.chunk_hashes = ChunkHashes()
 
@@ -76,7 +81,7 @@ class DeltaReceiver:
             yield blinded.elements
 
     def receive(self, frame: bytes) -> Iterator[bytes]:
-        """Take tags that leave, then tags that come, then (after the barrier) the answers.
+        """Take tags that leave, then tags that come, then (after the barrier) the answers, then labels.
 
         What takes long is done when the returned iterator is drawn.
         """
@@ -84,6 +89,8 @@ class DeltaReceiver:
             self._leaving.take(frame)
         elif not self._coming.complete:
             self._coming.take(frame)
+        elif self._labels is not None and self.chunk_hashes.count == len(self._chunks):
+            return self._take_label(self._labels, frame)
         else:
             return self._take_answer(frame)
         if self.opened:
@@ -114,19 +121,42 @@ class DeltaReceiver:
         self._outputs.append(outputs)
         lane.keep_chunk(chunk.number, blinded.elements, answer)
         self.chunk_hashes.add(blinded.elements, answer)
-        if self.done:
+        if self.chunk_hashes.count == len(self._chunks):
             self._learn()
-            if lane.returns:
-                yield from self._return()
+        if self.done and lane.returns:
+            yield from self._return()
+
+    def _take_label(self, labels: Hearing, frame: bytes) -> Iterator[bytes]:
+        labels.take(frame, self._coming.tags(), self._tags)
+        if self.done and self._lane.returns:
+            yield from self._return()
 
     def _learn(self) -> None:
         unknown = set(self._known.unknown)
         new = array("I", [at for at, place in enumerate(self._new) if place in unknown])
         self._known.learn(bytes(gather(Packed(b"".join(self._outputs), OUTPUT_BYTES), new).buffer))
 
+    def _matches(self) -> tuple[Sequence[int], Opened]:
+        """Places of all matches, old and new, and their labels; a match whose label does not open is none."""
+        if self._found is None:
+            matches: Sequence[int] = self._known.matches(self._tags)
+            opened = Opened({}, ())
+            if self._labels is not None:
+                opened = self._labels.opened(self._known, matches)
+                closed = frozenset(opened.closed)
+                matches = [at for at in matches if at not in closed]
+            self._found = matches, opened
+        return self._found
+
     def _return(self) -> Iterator[bytes]:
-        matched = self._known.outputs_of(self._known.matches(self._tags))
-        yield from return_frames(native_core.native.oprf_return_values(matched, self._lane.ctx))
+        lane, (matches, _) = self._lane, self._matches()
+        outputs = self._known.outputs_of(matches)
+        if lane.labels is None or not lane.labels.sent:
+            yield from return_frames(native_core.native.oprf_return_values(outputs, lane.ctx))
+            return
+        size = lane.labels.sent
+        own = [lane.labels.own[at * size : (at + 1) * size] for at in matches]
+        yield from returned_frames(lane.labels, lane.ctx, native_core.cut(outputs, OUTPUT_BYTES), own)
 
     @property
     def opened(self) -> bool:
@@ -135,19 +165,21 @@ class DeltaReceiver:
 
     @property
     def done(self) -> bool:
-        """Whether every chunk was answered, and every answer proven."""
-        return self.opened and self.chunk_hashes.count == len(self._chunks)
+        """Whether every chunk was answered, every answer proven, and every label there where any are due."""
+        answered = self.opened and self.chunk_hashes.count == len(self._chunks)
+        return answered and (self._labels is None or self._labels.complete)
 
     def result(self) -> Outcome:
-        """Return the positions of all matches, old and new, and their number."""
+        """Return the positions of all matches, old and new, their number and labels."""
         if not self.done:
             raise EngineFault("oprf: the result was asked for before every answer arrived")
-        positions = self._known.matches(self._tags)
-        return Outcome(positions, len(positions))
+        matches, opened = self._matches()
+        return Outcome(matches, len(matches), opened.labels, len(opened.closed))
 
     def left(self) -> Left:
         """What this run leaves; it counts once the record is signed."""
         if not self.done:
             raise EngineFault("oprf: the next generation was asked for before every answer arrived")
         facts = Facts(self._lane.generation.name, self.chunk_hashes.root(), len(self._lane.items))
-        return self._known.left(facts, self._leaving.tags(), self._coming.tags(), self._tags)
+        heard = None if self._labels is None else self._labels.heard()
+        return self._known.left(facts, self._leaving.tags(), self._coming.tags(), self._tags, heard=heard)

@@ -1,4 +1,5 @@
-"""The sender of an incremental run: changes of tags out, then (after the barrier) answers to the new items' chunks."""
+"""The sender of an incremental run: changes of tags out, then (after the barrier) answers to the new items' chunks, and
+labels of what changed."""
 
 from __future__ import annotations
 
@@ -12,7 +13,9 @@ from psi_core.engines.oprf.delta_lane import DeltaLane
 from psi_core.engines.oprf.generation import width_of
 from psi_core.engines.oprf.key import EpochKey
 from psi_core.engines.oprf.recalled import Recalled
-from psi_core.engines.oprf.return_frames import RETURN_BYTES, ReturnReader
+from psi_core.engines.oprf.relabelling import Relabelling
+from psi_core.engines.oprf.return_frames import RETURN_BYTES
+from psi_core.engines.oprf.returned import Returned
 from psi_core.engines.oprf.segment import Facts, Left
 from psi_core.engines.oprf.tag_frames import encode_frames
 from psi_core.errors import EngineFault, ProtocolFault
@@ -32,7 +35,8 @@ class DeltaSender:
             )
         self._chunks = cut(lane.new)
         self._blinded: list[bytes] = []
-        self._theirs = ReturnReader(min(len(lane.items), lane.peer_size))
+        self._labels = Relabelling(lane, self._known) if lane.sender_labels else None
+        self._theirs = Returned(lane)
         self._leaving = self._coming = self._tags = b""
         self._started = False
         self._completed = False
@@ -86,7 +90,7 @@ class DeltaSender:
         return len(self._blinded) == len(self._chunks)
 
     def complete(self) -> Iterator[bytes]:
-        """Yield the answers to all chunks."""
+        """Yield the answers to all chunks, then labels where any go along."""
         if not self.opened or not self._started or self._completed:
             raise EngineFault("oprf: answers were asked for twice, or before every chunk arrived")
         self._completed = True
@@ -95,6 +99,8 @@ class DeltaSender:
     def _answers(self) -> Iterator[bytes]:
         for chunk, blinded in zip(self._chunks, self._blinded, strict=True):
             yield self._answer(chunk, blinded)
+        if self._labels is not None:
+            yield from self._labels.frames()
 
     def _answer(self, chunk: Chunk, blinded: bytes) -> bytes:
         try:
@@ -114,12 +120,13 @@ class DeltaSender:
         """With direction `both`: positions of its items whose return values came back, and their number."""
         if not self.learns or not self.done:
             raise EngineFault("oprf: a sender's result was asked for before every return value arrived")
-        positions = tuple(self._known.returned(self._theirs.values(), self._lane.ctx, RETURN_BYTES))
-        return Outcome(positions, len(positions))
+        positions = self._known.returned(self._theirs.values(), self._lane.ctx, RETURN_BYTES)
+        return self._theirs.labelled(positions, self._known.outputs_of(positions))
 
     def left(self) -> Left:
         """What this run leaves; it counts once the record is signed."""
         if self.chunk_hashes.count != len(self._chunks):
             raise EngineFault("oprf: the next generation was asked for before every chunk was answered")
         facts = Facts(self._lane.generation.name, self.chunk_hashes.root(), self._lane.peer_size)
-        return self._known.left(facts, self._leaving, self._coming, self._tags)
+        said = None if self._labels is None else self._labels.said()
+        return self._known.left(facts, self._leaving, self._coming, self._tags, said=said)

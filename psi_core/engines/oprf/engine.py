@@ -98,4 +98,5 @@ class Oprf:
     def _changes(self, lane: OprfLane) -> dict[str, int]:
         if not isinstance(lane, DeltaLane):
             return {}
-        return delta_parameters(lane.generation.name.number, lane.new, lane.added, lane.removed)
+        relabelled = lane.relabelled if lane.sender_labels else None
+        return delta_parameters(lane.generation.name.number, lane.new, lane.added, lane.removed, relabelled)

@@ -16,11 +16,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from psi_core import native_core
-from psi_core.engines.oprf.kept_outputs import ChosenOutputs, JoinedOutputs
+from psi_core.engines.oprf.heard import HeardSoFar
+from psi_core.engines.oprf.kept_rows import ChosenRows, JoinedRows, damaged
 from psi_core.engines.oprf.key import KeyStatement
+from psi_core.engines.oprf.said import Said
 from psi_core.engines.oprf.segment import Facts, GenerationName, Segment
 from psi_core.engines.oprf.tag_frames import tag_bytes
-from psi_core.errors import EngineFault
 
 
 @dataclass(frozen=True)
@@ -29,14 +30,23 @@ class Generation:
 
     known: own items with their tags, and the sender's tags. outputs: by row of `known`.
     orphans: at the sender, tags of items erased since: they still have to leave the peer's list.
+    said: at a sender that gives labels, digests of what it said, by row. heard: at its receiver, the sealed labels.
     """
 
     name: GenerationName
     facts: Facts = field(repr=False)
     statement: KeyStatement = field(repr=False)
     known: native_core.native.OprfKnown = field(repr=False)
-    outputs: JoinedOutputs = field(repr=False)
+    outputs: JoinedRows = field(repr=False)
     orphans: bytes = field(default=b"", repr=False)
+    said: Said | None = field(default=None, repr=False)
+    heard: HeardSoFar | None = field(default=None, repr=False)
+
+    @property
+    def label_size(self) -> int:
+        """Bytes of each label that the sender gives; 0: it gives none."""
+        kept = self.said or self.heard
+        return kept.size if kept else 0
 
     @classmethod
     def based_on(cls, statement: KeyStatement, base: Segment) -> Generation:
@@ -44,27 +54,40 @@ class Generation:
         try:
             known = native_core.native.OprfKnown(base.items, base.own_tags, base.coming, width_of(statement))
         except ValueError as fault:
-            raise _damaged(fault) from None
-        name = base.facts.name(statement, base.coming)
-        return cls(name, base.facts, statement, known, JoinedOutputs([base.outputs]), base.orphans)
+            raise damaged(fault) from None
+        return cls(
+            base.facts.name(statement, base.coming),
+            base.facts,
+            statement,
+            known,
+            JoinedRows([base.outputs]),
+            base.orphans,
+            base.said and base.said.checked(base.outputs.count),
+            None if base.heard is None else HeardSoFar.first(base.heard, width_of(statement)),
+        )
 
     def after(self, segment: Segment) -> Generation:
         """The state after one more run; raises EngineFault when the segment does not follow on this generation."""
-        if segment.facts.before != self.name:
-            raise _damaged("a segment of another generation")
+        if segment.facts.before != self.name or (segment.said is None, segment.heard is None) != (
+            self.said is None,
+            self.heard is None,
+        ):
+            raise damaged("a segment of another generation")
         try:
             known = self.known.after(
                 segment.items, segment.own_tags, segment.gone, segment.leaving, segment.coming
             )
         except ValueError as fault:
-            raise _damaged(fault) from None
+            raise damaged(fault) from None
         return Generation(
             segment.facts.name(self.statement, known.list),
             segment.facts,
             self.statement,
             known,
-            JoinedOutputs([*self.outputs.parts, segment.outputs]),
+            JoinedRows([*self.outputs.parts, segment.outputs]),
             self._orphans_after(segment),
+            self.said and self.said.after(segment.said, segment.outputs.count, known),
+            None if self.heard is None else self.heard.after(segment.heard),
         )
 
     def _orphans_after(self, segment: Segment) -> bytes:
@@ -83,9 +106,11 @@ class Generation:
             self.facts,
             self.known.items(rows),
             self.known.tags(rows),
-            ChosenOutputs(self.outputs, array("I", native_core.positions(rows))),
+            ChosenRows(self.outputs, array("I", native_core.positions(rows))),
             coming=self.known.list,
             orphans=self.orphans,
+            said=self.said and self.said.chosen(rows),
+            heard=None if self.heard is None else self.heard.whole(self.known.list),
         )
 
 
@@ -106,7 +131,3 @@ def delta_size(changes: int, bucket: int) -> int:
 def width_of(statement: KeyStatement) -> int:
     """Bytes of one tag in memory."""
     return tag_bytes(statement.tag_bits)
-
-
-def _damaged(fault: object) -> EngineFault:
-    return EngineFault(f"oprf: the cached generation is damaged: {fault}. Run in full.")

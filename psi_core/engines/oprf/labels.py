@@ -3,8 +3,10 @@
     label key:  HKDF(F(x), "psi-oprf-label/v1", context)
     context:    ctx of the session, label version, which way the label goes (with the tags, or returned)
 
-The sender's labels follow its tags, in the order of the sorted tags. With direction `both` the receiver's follow the
-values that it returns, in their order, and random bytes stand behind the values that are padding.
+The sender's labels follow its tags, in the order of the sorted tags. In an incremental run those of tags that come, and
+of some that stay, follow the answers (`relabelling`, `hearing`); the receiver keeps all as they came, with their ctx
+(`heard`). With direction `both` the receiver's follow the values that it returns, in their order, and random bytes
+stand behind the values that are padding.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ from typing import Literal
 from psi_core import native_core
 from psi_core.engines.interface import LaneLabels
 from psi_core.engines.labels import OVERHEAD, label_frames, opened, seal
-from psi_core.engines.oprf.kept_outputs import OUTPUT_BYTES
+from psi_core.engines.oprf.heard import Sealed
+from psi_core.engines.oprf.kept_rows import OUTPUT_BYTES
 from psi_core.engines.oprf.return_frames import RETURN_BYTES, padding_of, value_frames
 from psi_core.kinds.fields import lengths
 
@@ -80,6 +83,28 @@ def open_matches(
         {position: label for position, label in each.items() if label is not None},
         tuple(position for position, label in each.items() if label is None),
     )
+
+
+def open_heard(
+    labels: LaneLabels,
+    outputs: bytes,
+    wanted: Sequence[bytes],
+    heard: Sequence[Sealed],
+    positions: Sequence[int],
+) -> Opened:
+    """Open labels that several sessions sent: outputs (packed), tags, labels and positions in one order."""
+    sent_in: dict[bytes, list[int]] = {}
+    for at, each in enumerate(heard):
+        sent_in.setdefault(each.context, []).append(at)
+    found, closed = dict[int, bytes](), list[int]()
+    for context, places in sent_in.items():
+        keys = label_keys(b"".join(output_at(outputs, at) for at in places), context, "sent")
+        sealed = b"".join(heard[at].label for at in places)
+        which = [positions[at] for at in places]
+        opened = open_matches(labels, keys, [wanted[at] for at in places], sealed, which)
+        found |= opened.labels
+        closed += opened.closed
+    return Opened(found, tuple(sorted(closed)))
 
 
 def returned_frames(

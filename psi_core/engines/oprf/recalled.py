@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import secrets
 from array import array
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cached_property
 
 from psi_core import native_core
-from psi_core.engines.oprf.generation import Generation
-from psi_core.engines.oprf.kept_outputs import OUTPUT_BYTES
+from psi_core.engines.oprf.generation import Generation, width_of
+from psi_core.engines.oprf.heard import Heard
+from psi_core.engines.oprf.kept_rows import OUTPUT_BYTES
+from psi_core.engines.oprf.said import Said
 from psi_core.engines.oprf.segment import Facts, Left, segment_of
 from psi_core.errors import EngineFault
 from psi_core.session.packed import NOWHERE, Packed
@@ -59,15 +61,15 @@ class Recalled:
         """Items of the lane at these places, packed."""
         return b"".join([self._items[place] for place in places])
 
-    def known_at_random(self, count: int) -> list[int]:
-        """Places of so many known items (or of all, if there are fewer), drawn at random."""
-        unknown, total = set(self.unknown), len(self._items)
+    def known_at_random(self, count: int, but: Collection[int] = ()) -> list[int]:
+        """Places of so many known items (or of all, if there are fewer), drawn at random; none of those in `but`."""
+        passed, total = {*self.unknown, *but}, len(self._items)
         chance, drawn = secrets.SystemRandom(), set[int]()
-        if 2 * count >= total - len(unknown):
-            known = [at for at in range(total) if at not in unknown]
+        if 2 * count >= total - len(passed):
+            known = [at for at in range(total) if at not in passed]
             return chance.sample(known, min(count, len(known)))
         while len(drawn) < count:
-            drawn |= {at for at in (chance.randrange(total),) if at not in unknown}
+            drawn |= {at for at in (chance.randrange(total),) if at not in passed}
         return list(drawn)
 
     def learn(self, outputs: bytes) -> None:
@@ -84,20 +86,34 @@ class Recalled:
         """Places, ascending, of the items whose tag is among the sender's sorted `tags`."""
         return native_core.numbers(self._generation.known.matches(self._found, self._tags, tags))
 
+    def tags_of(self, places: Sequence[int]) -> bytes:
+        """Tags of the items at these places, packed."""
+        width = width_of(self._generation.statement)
+        known = [at for at in places if self.rows[at] != NOWHERE]
+        rows = memoryview(array("I", [self.rows[at] for at in known])).cast("B")
+        kept = self._generation.known.tags(bytes(native_core.little_endian(rows)))
+        return self._joined(places, known, kept, self._tags, width)
+
     def outputs_of(self, places: Sequence[int]) -> bytes:
         """Outputs of the items at these places, packed."""
-        known = [at for at in places if self._rows[at] != NOWHERE]
-        kept = self._generation.outputs.rows([self._rows[at] for at in known])
+        known = [at for at in places if self.rows[at] != NOWHERE]
+        kept = self._generation.outputs.rows([self.rows[at] for at in known])
+        return self._joined(places, known, kept, self._outputs, OUTPUT_BYTES)
+
+    def _joined(
+        self, places: Sequence[int], known: Sequence[int], kept: bytes, learnt: bytes, width: int
+    ) -> bytes:
+        """Values of `width` bytes of these places: of the known ones among them, and of all unknown items."""
         where = {place: (kept, at) for at, place in enumerate(known)}
-        where |= {place: (self._outputs, at) for at, place in enumerate(self.unknown)}
+        where |= {place: (learnt, at) for at, place in enumerate(self.unknown)}
         found = (where[place] for place in places)
-        return b"".join(packed[at * OUTPUT_BYTES : (at + 1) * OUTPUT_BYTES] for packed, at in found)
+        return b"".join(packed[at * width : (at + 1) * width] for packed, at in found)
 
     def returned(self, values: bytes, context: bytes, width: int) -> list[int]:
         """Places of the items whose return value for `context` is among sorted `values` of `width` bytes."""
         native = native_core.native
         places = array("I", [NOWHERE]) * self._generation.outputs.count
-        for place, row in enumerate(self._rows):
+        for place, row in enumerate(self.rows):
             if row != NOWHERE:
                 places[row] = place
         found = []
@@ -110,11 +126,24 @@ class Recalled:
         return sorted(found + [self.unknown[at] for at in new])
 
     @cached_property
-    def _rows(self) -> array[int]:
+    def rows(self) -> array[int]:
+        """Of each item its row in the generation; `NOWHERE`: it is unknown."""
         return native_core.numbers(self._found.rows)
 
-    def left(self, facts: Facts, leaving: bytes, coming: bytes, tags: bytes) -> Left:
-        """What the run leaves. `tags`: the sender's whole list after it, of which `leaving` left and `coming` came."""
+    def left(
+        self,
+        facts: Facts,
+        leaving: bytes,
+        coming: bytes,
+        tags: bytes,
+        *,
+        said: Said | None = None,
+        heard: Heard | None = None,
+    ) -> Left:
+        """What the run leaves. `tags`: the sender's whole list after it, of which `leaving` left and `coming` came.
+
+        said: digests of the unknown items' labels, in their order. heard: the labels that came.
+        """
         statement = self._generation.statement
         segment = segment_of(
             facts,
@@ -124,5 +153,7 @@ class Recalled:
             gone=self._generation.known.items(self._found.gone),
             leaving=leaving,
             coming=coming,
+            said=said,
+            heard=heard,
         )
         return Left(facts.name(statement, tags), segment)

@@ -10,6 +10,7 @@ from psi_core import native_core
 from psi_core.engines.interface import Outcome
 from psi_core.engines.labels import SealedReader
 from psi_core.engines.oprf.chunks import Chunk, ChunkHashes, cut
+from psi_core.engines.oprf.heard import Heard
 from psi_core.engines.oprf.labels import (
     Opened,
     label_keys,
@@ -162,7 +163,11 @@ class OprfReceiver:
         lane, tags = self._lane, self._theirs.tags()
         facts = Facts(None, self.chunk_hashes.root(), len(lane.items))
         self._outputs = [b"".join(self._outputs)]
-        segment = segment_of(facts, lane.statement, bytes(self._items.buffer), self._outputs[0], coming=tags)
+        heard = None
+        if lane.labels is not None and self._sealed is not None:
+            heard = Heard.in_session(lane.labels.received, tags, lane.ctx, self._sealed.all())
+        items = bytes(self._items.buffer)
+        segment = segment_of(facts, lane.statement, items, self._outputs[0], coming=tags, heard=heard)
         return Left(facts.name(lane.statement, tags), segment)
 
 

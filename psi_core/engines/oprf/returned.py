@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from psi_core import native_core
 from psi_core.engines.interface import Outcome
 from psi_core.engines.labels import SealedReader
@@ -38,22 +40,30 @@ class Returned:
         if self._values.complete and self._label_size:
             self._sealed = SealedReader(self._values.count, self._label_size)
 
+    def values(self) -> bytes:
+        """All values, packed and sorted, once the last one has arrived."""
+        return self._values.values()
+
     def outcome(self, outputs: bytes) -> Outcome:
-        """Positions of our items (their outputs are given, packed) whose value came back, and the labels of those.
+        """Positions of our items (their outputs are given, packed) whose value came back, and the labels of those."""
+        own, theirs = native_core.native.oprf_return_values(outputs, self._lane.ctx), self.values()
+        positions = native_core.positions(native_core.native.oprf_matches(own, theirs, RETURN_BYTES))
+        return self.labelled(positions, b"".join(output_at(outputs, at) for at in positions))
+
+    def labelled(self, positions: Sequence[int], matched: bytes) -> Outcome:
+        """The outcome for items whose value came back (their outputs in one order, packed), with their labels.
 
         A value proves that the receiver evaluated the item, so that it matches also where its label does not open.
         """
-        own, theirs = native_core.native.oprf_return_values(outputs, self._lane.ctx), self._values.values()
-        positions = native_core.positions(native_core.native.oprf_matches(own, theirs, RETURN_BYTES))
         if self._sealed is None or self._lane.labels is None:
             return Outcome(tuple(positions), len(positions))
-        values = [own[at * RETURN_BYTES : (at + 1) * RETURN_BYTES] for at in positions]
-        matched = b"".join(output_at(outputs, at) for at in positions)
+        own = native_core.native.oprf_return_values(matched, self._lane.ctx)
+        values = native_core.cut(own, RETURN_BYTES)
         opened = open_matches(
             self._lane.labels,
             label_keys(matched, self._lane.ctx, "returned"),
             values,
-            self._sealed.at(places_of(values, theirs, RETURN_BYTES)),
+            self._sealed.at(places_of(values, self.values(), RETURN_BYTES)),
             positions,
         )
         return Outcome(tuple(positions), len(positions), opened.labels, len(opened.closed))

@@ -13,8 +13,10 @@ from dataclasses import dataclass, field, replace
 
 from psi_core import native_core
 from psi_core.engines.interface import ITEM_BYTES
-from psi_core.engines.oprf.kept_outputs import ChosenOutputs, JoinedOutputs, Outputs, PackedOutputs
+from psi_core.engines.oprf.heard import Heard
+from psi_core.engines.oprf.kept_rows import ChosenRows, JoinedRows, PackedRows, Rows
 from psi_core.engines.oprf.key import KeyStatement
+from psi_core.engines.oprf.said import DIGEST_BYTES, Said
 from psi_core.engines.oprf.tag_frames import tag_bytes
 from psi_core.errors import EngineFault
 from psi_core.kinds.fields import lengths
@@ -65,16 +67,19 @@ class Segment:
     items, outputs, own_tags: items that were new (32 bytes each, ascending), F of each, its tag.
     gone: items that left, ascending. leaving, coming: the sender's tags that left and came, sorted.
     orphans: at the sender, tags of items that were erased from this segment, which the peer's list still holds.
+    said, heard: where labels go along, what the sender said of its items; what the receiver heard, sealed.
     """
 
     facts: Facts
     items: bytes
     own_tags: bytes
-    outputs: Outputs
+    outputs: Rows
     gone: bytes = b""
     leaving: bytes = b""
     coming: bytes = b""
     orphans: bytes = b""
+    said: Said | None = None
+    heard: Heard | None = None
 
     def without(self, erased: Collection[bytes], statement: KeyStatement, *, sends: bool) -> Segment | None:
         """The segment without erased or expired items; None when it holds none of them.
@@ -83,7 +88,8 @@ class Segment:
         """
         lost = _places(self.items, erased)
         departed = _places(self.gone, erased)
-        if not lost and not departed:
+        said_anew = _places(self.said.items, erased) if self.said else []
+        if not (lost or departed or said_anew):
             return None
         width, gone = tag_bytes(statement.tag_bits), set(lost)
         kept = [at for at in range(len(self.items) // ITEM_BYTES) if at not in gone]
@@ -92,9 +98,10 @@ class Segment:
             self,
             items=_cut_out(self.items, lost, ITEM_BYTES),
             own_tags=_cut_out(self.own_tags, lost, width),
-            outputs=ChosenOutputs(JoinedOutputs([self.outputs]), kept),
+            outputs=ChosenRows(JoinedRows([self.outputs]), kept),
             gone=_cut_out(self.gone, departed, ITEM_BYTES),
             orphans=self.orphans + (left if sends else b""),
+            said=self.said and _unsaid(self.said, lost, said_anew),
         )
 
 
@@ -115,10 +122,12 @@ def segment_of(
     gone: bytes = b"",
     leaving: bytes = b"",
     coming: bytes = b"",
+    said: Said | None = None,
+    heard: Heard | None = None,
 ) -> Segment:
     """A run's segment from its new items and their outputs (packed, in any order) and what it changed.
 
-    Raises EngineFault when an item comes twice.
+    `said`: with digests in the order of `items`. Raises EngineFault when an item comes twice.
     """
     native, width = native_core.native, tag_bytes(statement.tag_bits)
     try:
@@ -129,10 +138,22 @@ def segment_of(
         facts,
         native.gather(items, ITEM_BYTES, order),
         native.gather(native.oprf_tags(outputs, statement.tag_bits), width, order),
-        PackedOutputs(outputs, order),
+        PackedRows(outputs, order),
         native.sort_unique(gone),
         leaving,
         coming,
+        said=said and said.ordered(order),
+        heard=heard,
+    )
+
+
+def _unsaid(said: Said, lost: list[int], said_anew: list[int]) -> Said:
+    """What was said without the items at these places: of the segment's own, and of the older ones."""
+    return replace(
+        said,
+        digests=_cut_out(said.digests, lost, DIGEST_BYTES),
+        items=_cut_out(said.items, said_anew, ITEM_BYTES),
+        changed=_cut_out(said.changed, said_anew, DIGEST_BYTES),
     )
 
 

@@ -12,6 +12,7 @@ from psi_core.engines.oprf.key import EpochKey
 from psi_core.engines.oprf.labels import sealed_by_tag
 from psi_core.engines.oprf.lane import OprfLane
 from psi_core.engines.oprf.returned import Returned
+from psi_core.engines.oprf.said import Said
 from psi_core.engines.oprf.segment import Facts, Left, segment_of
 from psi_core.engines.oprf.tag_frames import encode_frames, tag_bytes
 from psi_core.errors import EngineFault, ProtocolFault
@@ -140,5 +141,7 @@ class OprfSender:
         lane, tags = self._lane, self._sorted()
         facts = Facts(None, self.chunk_hashes.root(), lane.peer_size)
         self._outputs = [b"".join(self._outputs)]
-        segment = segment_of(facts, lane.statement, bytes(self._items.buffer), self._outputs[0], coming=tags)
+        said = Said.first(lane.labels.sent, lane.labels.own) if lane.labels and lane.labels.sent else None
+        items = bytes(self._items.buffer)
+        segment = segment_of(facts, lane.statement, items, self._outputs[0], coming=tags, said=said)
         return Left(facts.name(lane.statement, tags), segment)

@@ -41,8 +41,28 @@ def terms(hash_: str = ONE, number: int = 1, **numbers: int) -> GenerationTerms:
 def test_an_accept_states_the_offered_generation_with_both_sides_numbers() -> None:
     offered = lane(terms(TWO, 2, new=64), terms(new=128))
     answered = lane(terms(new=128, added=64, removed=192))
-    assert changes(offered, answered) == {"generation": 1, "new": 128, "added": 64, "removed": 192}
-    assert changes(offered, lane()) == {}
+    assert changes(offered, answered, labelled=False) == {
+        "generation": 1,
+        "new": 128,
+        "added": 64,
+        "removed": 192,
+    }
+    assert changes(offered, lane(), labelled=False) == changes(offered, lane(), labelled=True) == {}
+
+
+def test_where_the_sender_gives_labels_it_states_how_many_it_sends_again() -> None:
+    shown, answered = (
+        {"added": 64, "removed": 192, "relabelled": 64},
+        {"new": 128, "added": 64, "removed": 192, "relabelled": 64},
+    )
+    given = lane(terms(**answered))
+    for offered in (lane(terms(**shown)), lane(terms(new=128))):
+        assert changes(offered, given, labelled=True) == {"generation": 1, **answered}
+        with pytest.raises(ProtocolFault, match="other changes"):
+            changes(offered, given, labelled=False)
+    for wrong in (lane(terms(**answered | {"relabelled": 128})), lane(terms(new=128, added=64, removed=192))):
+        with pytest.raises(ProtocolFault, match="other changes"):
+            changes(lane(terms(**shown)), wrong, labelled=True)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +78,7 @@ def test_an_accept_states_the_offered_generation_with_both_sides_numbers() -> No
 )
 def test_an_accept_cannot_build_on_anything_else(answered: Lane, words: str) -> None:
     with pytest.raises(ProtocolFault, match=words):
-        changes(lane(terms(new=128)), answered)
+        changes(lane(terms(new=128)), answered, labelled=False)
 
 
 def test_a_full_lanes_text_has_no_generations() -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from psi_core.engines.oprf import kept_outputs
-from psi_core.engines.oprf.kept_outputs import OUTPUT_BYTES, JoinedOutputs, PackedOutputs
+from psi_core.engines.oprf import kept_rows
+from psi_core.engines.oprf.kept_rows import OUTPUT_BYTES, JoinedRows, PackedRows
 from psi_core.engines.oprf.segment import Facts, GenerationName, Segment
 from psi_core.errors import EngineFault, StoreError
 from psi_service.sessions import segment_file
@@ -23,7 +23,7 @@ ORDER = b"".join(at.to_bytes(4, "little") for at in reversed(range(ROWS)))
 @pytest.fixture(autouse=True)
 def small_frames(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(segment_file, "_FRAME", 256)
-    for module in (segment_file, kept_outputs):
+    for module in (segment_file, kept_rows):
         monkeypatch.setattr(module, "ROWS_A_BLOCK", 16)
 
 
@@ -32,7 +32,7 @@ def segment(before: GenerationName | None = None) -> Segment:
         Facts(before, os.urandom(32), 1024),
         os.urandom(32 * ROWS),
         os.urandom(9 * ROWS),
-        PackedOutputs(os.urandom(OUTPUT_BYTES * ROWS), ORDER),
+        PackedRows(os.urandom(OUTPUT_BYTES * ROWS), ORDER),
         gone=os.urandom(64),
         leaving=b"",
         coming=os.urandom(900),
@@ -41,7 +41,7 @@ def segment(before: GenerationName | None = None) -> Segment:
 
 
 def outputs(given: Segment) -> bytes:
-    return b"".join(block for _, block in JoinedOutputs([given.outputs]).blocks())
+    return b"".join(block for _, block in JoinedRows([given.outputs]).blocks())
 
 
 @pytest.mark.parametrize("before", [None, GenerationName(3, bytes(range(32)))])
@@ -60,7 +60,7 @@ def test_what_was_written_comes_back(tmp_path: Path, before: GenerationName | No
     chosen = [49, 0, 16, 15, 17, 0]
     kept = outputs(given)
     rows = [kept[at * OUTPUT_BYTES : (at + 1) * OUTPUT_BYTES] for at in chosen]
-    assert JoinedOutputs([found.outputs]).rows(chosen) == b"".join(rows)
+    assert JoinedRows([found.outputs]).rows(chosen) == b"".join(rows)
 
 
 def test_no_other_file_is_taken_for_it(tmp_path: Path) -> None:
