@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -34,6 +35,9 @@ OVERLAP = 100
 
 FIELDS = ("severity", "campaign", "first_seen")
 """Of the labels that go along when they are asked for."""
+
+_SENT_AGAIN = re.compile(r"([\d,]+) tags added, .* labels of ([\d,]+) sent again")
+"""How an incremental run of `oprf` says of how many tags the labels went along."""
 
 Turn = tuple[dict[str, Any], dict[str, dict[str, float]]]
 """A measured session, and its baselines by name."""
@@ -151,9 +155,14 @@ def _turn(
 
 
 def _label_bytes(engine: str, direction: str, lane: Mapping[str, Any]) -> int:
-    """What labels take on the wire: one for each padded item of who gives them, or for each returned value."""
-    theirs = lane["peer_size"] if direction != "responder" else 0
-    ours = lane["own_size"] if direction != "initiator" else 0
+    """What labels take on the wire: one for each padded item of who gives them, or for each returned value.
+
+    In an incremental run the sender gives only those of tags that come, and of some that stay.
+    """
+    again = _SENT_AGAIN.search(lane["run"] or "")
+    some = again and sum(int(number.replace(",", "")) for number in again.groups())
+    theirs = (some or lane["peer_size"]) if direction != "responder" else 0
+    ours = (some or lane["own_size"]) if direction != "initiator" else 0
     if engine == "oprf" and direction == "both":
         ours = delta_size(lane["matched"] + SHARED_CANARIES, RETURN_BUCKET)
     return (theirs + ours) * sealed_size(label_size(FIELDS))
