@@ -13,7 +13,7 @@ from psi_core.engines.oprf.key import EpochKey
 from psi_core.engines.oprf.lane import item_domain
 from psi_core.engines.oprf.recalled import Recalled
 from psi_core.engines.oprf.segment import Facts, segment_of
-from psi_core.engines.questions import changes
+from psi_core.engines.questions import changes, stated
 from psi_core.errors import ProtocolFault
 from psi_core.session.items import items_of
 from psi_core.session.opening import GenerationTerms, Lane
@@ -79,6 +79,15 @@ def test_where_the_sender_gives_labels_it_states_how_many_it_sends_again() -> No
 def test_an_accept_cannot_build_on_anything_else(answered: Lane, words: str) -> None:
     with pytest.raises(ProtocolFault, match=words):
         changes(lane(terms(new=128)), answered, labelled=False)
+
+
+def test_numbers_of_labels_that_are_sent_again_are_whole_buckets_as_all_changes() -> None:
+    parameters = {"epoch": 1, "new": 64, "added": 128, "removed": 0, "relabelled": 65}
+    answered = lane(terms(new=64, added=128, removed=0, relabelled=65)).model_copy(
+        update={"parameters": parameters}
+    )
+    assert [parameters[name] for name in stated(answered)] == [64, 128, 0, 65]
+    assert stated(lane()) == ()
 
 
 def test_a_full_lanes_text_has_no_generations() -> None:
