@@ -58,6 +58,7 @@ class LabelledEpoch:
         self.ours: Generation | None = None
         self.theirs: Generation | None = None
         self._runs = 0
+        self._begun: Recalled | None = None
 
     def run(self, own: Iterable[int], peer: Mapping[int, bytes], forge: Forge = list) -> Ran:
         """One run; both sides' states go on to what it leaves."""
@@ -110,7 +111,8 @@ class LabelledEpoch:
             key = self.key if labels is theirs else None
             if state is None:
                 return OprfLane(*facts, returns=self.returns, key=key, labels=labels, caches=True)
-            return DeltaLane(*facts, returns=self.returns, key=key, labels=labels, generation=state)
+            more = {"generation": state, "begun": self._begun if key else None}
+            return DeltaLane(*facts, returns=self.returns, key=key, labels=labels, **more)
 
         return lane(own, len(peer), ours, self.ours), lane(peer, len(own), theirs, self.theirs)
 
@@ -118,6 +120,9 @@ class LabelledEpoch:
         if self.ours is None or self.theirs is None:
             return {}
         known = Recalled(self.theirs, items(peer))
+        # As in a session: the set was looked up, and its labels compared, before its canary was known.
+        self._begun = Recalled(self.theirs, items(peer)[:-1])
+        relabelled(self.theirs, self._begun, b"".join(list(peer.values())[:-1]), self.bucket)
         # Changes of these small sets are counted one by one, but for labels.
         removed = known.gone + len(self.theirs.orphans) // width_of(self.statement)
         again = relabelled(self.theirs, known, b"".join(peer.values()), self.bucket)

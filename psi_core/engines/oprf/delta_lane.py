@@ -15,7 +15,8 @@ class DeltaLane(OprfLane):
     """One `oprf` lane that pays only for what changed.
 
     generation: our state of the generation that Offer and Accept name.
-    begun: the lane's items but for the canaries, as they were looked up when the changes were counted.
+    begun: the lane's items but for the canaries, as they were looked up when the changes were counted, digests of their
+        labels included.
     Sizes stand in `parameters`, each stated by the side that knows it: `new` (the receiver's items that it has no
     output for), `added` and `removed` (the sender's tags); with labels of the sender `relabelled` (tags that stay, and
     whose label is sent again).

@@ -8,7 +8,7 @@ anew, or their tag leaves.
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +17,6 @@ from typing import NamedTuple
 from psi_core import native_core
 from psi_core.engines.labels import sealed_size
 from psi_core.engines.oprf.kept_rows import ChosenRows, JoinedRows, PlainRows, Rows, damaged
-from psi_core.session.packed import Packed
 
 CONTEXT_BYTES = 32
 
@@ -98,7 +97,9 @@ class HeardSoFar:
 
     def of(self, tags: Sequence[bytes]) -> list[Sealed]:
         """The newest label of each of these tags; raises EngineFault for a tag without one."""
-        rows = [self._row(tag) for tag in tags]
+        distinct = sorted(set(tags))
+        places = dict(zip(distinct, self._rows_of(distinct), strict=True))
+        rows = [places[tag] for tag in tags]
         labels = native_core.cut(self._rows.rows(rows), sealed_size(self.size))
         return [Sealed(self._context(row), label) for row, label in zip(rows, labels, strict=True)]
 
@@ -107,41 +108,19 @@ class HeardSoFar:
 
         Raises EngineFault when one of them has none.
         """
-        rows = self._rows_of(tags)
+        rows = self._rows_of(native_core.cut(tags, self._width))
         contexts, which = self._contexts(rows)
         return Heard(self.size, tags, contexts, which, ChosenRows(self._rows, rows))
 
-    def _rows_of(self, tags: bytes) -> array[int]:
-        """As `_row` of each tag; the base's many rows are taken in pieces, between the few that came later."""
-        listed, base = Packed(tags, self._width), self._parts[0].tags
-        said_anew = {self._place(Packed(base, self._width), tag) for tag in self._later}
-        stay = native_core.numbers(native_core.native.oprf_matches(base, tags, self._width))
-        kept = array("I", (row for row in stay if row not in said_anew))
-        found, taken = array("I"), 0
-        for tag in sorted(self._later):
-            place = self._place(listed, tag)
-            if place is not None:
-                upto = taken + place - len(found)
-                found += kept[taken:upto]
-                found.append(self._later[tag])
-                taken = upto
-        found += kept[taken:]
-        if len(found) != len(listed):
+    def _rows_of(self, tags: Sequence[bytes]) -> array[int]:
+        """The row of the newest label of each of these tags (ascending), counted over all parts."""
+        later, base = self._later, self._parts[0].tags
+        early = b"".join(tag for tag in tags if tag not in later)
+        places = native_core.numbers(native_core.native.oprf_matches(base, early, self._width))
+        if len(places) * self._width != len(early):
             raise damaged("a tag has no label")
-        return found
-
-    def _row(self, tag: bytes) -> int:
-        """The row of a tag's newest label, counted over all parts."""
-        later = self._later.get(tag)
-        row = self._place(Packed(self._parts[0].tags, self._width), tag) if later is None else later
-        if row is None:
-            raise damaged("a tag has no label")
-        return row
-
-    @staticmethod
-    def _place(tags: Packed, tag: bytes) -> int | None:
-        place = bisect_left(tags, tag)
-        return place if place < len(tags) and tags[place] == tag else None
+        at = iter(places)
+        return array("I", (later[tag] if tag in later else next(at) for tag in tags))
 
     @cached_property
     def _later(self) -> dict[bytes, int]:

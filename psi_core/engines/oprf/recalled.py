@@ -21,6 +21,7 @@ class Recalled:
     """The items of one lane (in lane order) as a generation knows them.
 
     unknown: places of items that it has no output of, ascending.
+    digests: of the items' labels (16 bytes each), once they were compared with what was said before.
     """
 
     def __init__(self, generation: Generation, items: Sequence[bytes], begun: Recalled | None = None) -> None:
@@ -40,6 +41,7 @@ class Recalled:
         except ValueError as fault:
             raise EngineFault(f"oprf: the lane is no set: {fault}") from None
         self.unknown = native_core.positions(self._found.unknown)
+        self.digests = b""
         self._outputs = b""
         self._tags = b""
 

@@ -27,14 +27,16 @@ class Relabelling:
         if said is None or labels is None:
             raise EngineFault(f"oprf: lane {lane.match_key} gives no labels")
         self._lane, self._known, self._given, self._before = lane, known, labels, said
-        self._digests = digests(said.key, said.size, labels.own)
+        begun = lane.begun.digests if lane.begun is not None else b""
+        more = labels.own[len(begun) // DIGEST_BYTES * said.size :]
+        self._digests = begun + digests(said.key, said.size, more)
         self._changed = said.differing(known.rows, self._digests)
-        more = lane.relabelled - len(self._changed)
-        if more < 0:
+        others = lane.relabelled - len(self._changed)
+        if others < 0:
             raise EngineFault(
                 f"oprf: lane {lane.match_key} has {len(self._changed):,} changed labels, {lane.relabelled:,} stated"
             )
-        self._again = self._changed + known.known_at_random(more, but=self._changed)
+        self._again = self._changed + known.known_at_random(others, but=self._changed)
 
     def frames(self) -> Iterator[bytes]:
         """Yield the tags that stay and are said again, then the labels of these and of new tags, in the order of all.
@@ -74,5 +76,6 @@ def relabelled(generation: Generation, known: Recalled, labels: bytes, bucket: i
     said = generation.said
     if said is None:
         raise EngineFault("oprf: the generation has no labels")
-    changed = said.differing(known.rows, digests(said.key, said.size, labels))
+    known.digests = digests(said.key, said.size, labels)
+    changed = said.differing(known.rows, known.digests)
     return min(delta_size(len(changed), bucket), len(known.items) - len(known.unknown))

@@ -199,7 +199,7 @@ def test_labels_that_do_not_belong_to_what_is_kept() -> None:
     heard, given = receiver.heard, sender.said
     for wrong in (
         replace(heard, tags=heard.tags[: -width_of(epoch.statement)]),
-        replace(heard, tags=heard.tags[::-1]),
+        replace(heard, tags=b"".join(native_core.cut(heard.tags, width_of(epoch.statement))[::-1])),
         replace(heard, which=(5).to_bytes(4, "little") * heard.rows.count),
         replace(heard, which=bytes(4)),
         replace(heard, contexts=b""),
