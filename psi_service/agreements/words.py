@@ -21,6 +21,11 @@ _SECURITY = {
     ("vole", "semi-honest"): "both labs are trusted to follow the protocol",
 }
 
+_KEPT_LABELS = (
+    "                  labels of what does not match stay sealed with the lab that hears them: an item that it",
+    "                  queries later hears what was said of it before",
+)
+
 
 def in_words(agreement: Agreement, own_lab: str) -> str:
     """Every field of the text, in sentences, one a line; figures are grouped, times are UTC."""
@@ -72,6 +77,7 @@ def _standing(agreement: Agreement) -> list[str]:
     return [
         "  daily runs      oprf pays only for what changed: an item queried once is matched against later additions",
         f"                  too, and numbers of changes are shown in multiples of {agreement.delta_bucket:,}",
+        *(_KEPT_LABELS if agreement.labels else ()),
         f"  bundles         {_bundles(agreement.bundle_days or 0)}",
     ]
 

@@ -17,6 +17,8 @@ wire carries doubles, and why the blind is added).
     return values of its matches, sorted, padded  -->         matches: its own return values among them
     labels, sealed, in their order (where granted) -->
 
+Incremental runs (`delta_receiver`) evaluate new items alone, and send tags and labels of what changed.
+
 From F(x) three values are derived with separate labels: the tag (sent), the label key (never sent), the return value
 (bound to ctx). `count` is refused: each element has its own blind, so that a shuffled list could not be unblinded.
 

@@ -5,8 +5,8 @@
 Both sides compute the same hash of a generation from the same facts, and Offer and Accept name number and hash. Each
 keeps the generation before until the record of the next is signed, and falls back to it (`common`).
 
-Leaks, while the epoch lasts: an item queried once is matched against later additions too (a standing query), and
-either side sees bucketed numbers of changes. SECURITY.md says so.
+Leaks, while the epoch lasts: an item queried once is matched against later additions too (a standing query), an item
+queried later hears what was said of it before, and either side sees bucketed numbers of changes. SECURITY.md says so.
 """
 
 from __future__ import annotations

@@ -210,6 +210,7 @@ async def test_what_daily_runs_tell_is_said_where_oprf_is_agreed(a: Office) -> N
     words = await a.agreements.text_for_people(view.hash)
     assert "an item queried once is matched against later additions" in words
     assert f"numbers of changes are shown in multiples of {view.terms.padding_bucket:,}" in words
+    assert "stay sealed" not in words
     without = proposal(engines=(ProposedEngine(engine="openmined"),))
     plain = await a.agreements.propose(without, send=False)
     assert "daily runs" not in await a.agreements.text_for_people(plain.hash)
@@ -226,6 +227,7 @@ async def test_labels_are_granted_by_each_lab_whose_peer_learns(a: Office) -> No
     words = await a.agreements.text_for_people(view.hash)
     assert f"{LAB_B} says severity, campaign of each match, to {LAB_A} alone" in words
     assert "70 bytes an item" in words
+    assert "an item that it\n                  queries later hears what was said of it before" in words
     none = await a.agreements.propose(proposal(), send=False)
     assert none.terms.labels is None
     assert "neither lab says anything of what matches" in await a.agreements.text_for_people(none.hash)
