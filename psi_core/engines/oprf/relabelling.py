@@ -6,6 +6,7 @@ Labels of some other tags that stay are sent again too, sealed afresh, so that t
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from psi_core import native_core
 from psi_core.engines.labels import label_frames
@@ -26,7 +27,8 @@ class Relabelling:
         said, labels = lane.generation.said, lane.labels
         if said is None or labels is None:
             raise EngineFault(f"oprf: lane {lane.match_key} gives no labels")
-        self._lane, self._known, self._given, self._before = lane, known, labels, said
+        self._lane, self._known = replace(lane, begun=None), known
+        self._given, self._before = labels, said
         begun = lane.begun.digests if lane.begun is not None else b""
         more = labels.own[len(begun) // DIGEST_BYTES * said.size :]
         self._digests = begun + digests(said.key, said.size, more)

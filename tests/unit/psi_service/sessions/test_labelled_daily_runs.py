@@ -17,6 +17,7 @@ from psi_core.engines.oprf import relabelling
 from psi_core.engines.oprf.key import KeyStatement
 from psi_core.engines.oprf.labels import sealed_by_tag
 from psi_core.engines.oprf.lane import item_domain
+from psi_core.engines.oprf.segment import Segment
 from psi_core.kinds.fingerprint import fingerprint
 from psi_core.kinds.labels import label_size
 from psi_core.kinds.match_key import MatchKey
@@ -46,7 +47,9 @@ Said = dict[int, str]
 
 
 async def labs(tmp_path: Path, mine: Said, theirs: Said, **changes: object) -> tuple[Lab, Lab, Agreement]:
-    a, b, terms = await two_labs(tmp_path, agreement_between(late_abort_limit=50, labels=GRANTS, **changes))
+    a, b, terms = await two_labs(
+        tmp_path, agreement_between(**{"late_abort_limit": 50, "labels": GRANTS} | changes)
+    )
     holds(a, mine)
     holds(b, theirs)
     return a, b, terms
@@ -153,6 +156,27 @@ async def test_random_changes_on_both_sides(tmp_path: Path, monkeypatch: pytest.
                     side.pop(number, None)
                 else:
                     side[number] = f"turn {turn}"
+        holds(a, mine)
+        holds(b, theirs)
+    await stop(a, b)
+
+
+@pytest.mark.parametrize("grants", [GRANTS[:1], GRANTS[1:]], ids=["the receiver", "the sender"])
+async def test_where_both_learn_and_one_alone_gives_labels(
+    tmp_path: Path, grants: tuple[LabelGrant, ...]
+) -> None:
+    """Direction `both`: lab-a, which dials, is the receiver of the run."""
+    mine, theirs = named(range(10)), named(range(5, 200))
+    a, b, terms = await labs(tmp_path, mine, theirs, labels=grants)
+    hears, quiet = (b, a) if grants[0].lab == LAB_A else (a, b)
+    for turn in range(3):
+        assert how(await once(a, b, terms)).startswith("on generation" if turn else "in full")
+        said = mine if hears is b else theirs
+        assert heard(hears) == {number: said[number] for number in mine.keys() & theirs.keys()}
+        rows = quiet.table("matches")
+        assert {row["label"] for row in rows} == {None}
+        assert len(rows) == len(mine.keys() & theirs.keys())
+        mine, theirs = mine | {5: f"turn {turn}", 20 + turn: "new"}, theirs | {6: f"turn {turn}"}
         holds(a, mine)
         holds(b, theirs)
     await stop(a, b)
@@ -337,7 +361,7 @@ def statement_of(lab: Lab) -> KeyStatement:
     return KeyStatement.from_text(lab.table("generations")[-1]["statement"])
 
 
-def segments(lab: Lab):
+def segments(lab: Lab) -> list[Segment]:
     """Of a lab's newest generation, base first."""
     newest = lab.table("generations")[-1]["id"]
     rows = [row for row in lab.table("generation_segments") if row["generation"] == newest]
