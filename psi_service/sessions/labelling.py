@@ -55,10 +55,10 @@ class Labelling:
             places: array[int] = find(Packed.of(row[1] for row in rows), owned.elements)
             for place, row in zip(places, rows, strict=True):
                 if place != NOWHERE and (label := self._label(row)):
-                    if len(owned.actors_at(place)) == 1:
-                        yield place, [label]
-                    else:
+                    if owned.shared(place):
                         shared[place].append(label)
+                    else:
+                        yield place, [label]
         yield from shared.items()
 
     def _by_actor(

@@ -35,6 +35,10 @@ class Owned:
     actors: Packed
     left_out: int
 
+    def shared(self, place: int) -> bool:
+        """Whether the element at this place has several actors."""
+        return self.ends[place] - (self.ends[place - 1] if place else 0) > 1
+
     def actors_at(self, place: int) -> tuple[int, ...]:
         """The actors of the element at this place, ascending."""
         start = self.ends[place - 1] if place else 0
