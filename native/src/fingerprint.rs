@@ -2,9 +2,10 @@
 
 use hmac::{Hmac, KeyInit, Mac};
 use rayon::prelude::*;
-use sha2::{Digest, Sha256};
+use sha2::Sha256;
 
 use crate::packed::{Hash, Rows};
+use crate::short_sha256::Short;
 
 const FINGERPRINT: &[u8] = b"psi-fingerprint/v1";
 const ITEM: &[u8] = b"psi-item/v1";
@@ -35,13 +36,15 @@ pub fn fingerprints(key: &[u8], kind: &[u8], values: &Rows<'_>, out: &mut [Hash]
 
 /// SHA-256(label, domain, fingerprint) of every fingerprint, each field preceded by its length as u32be.
 pub fn items(domain: &[u8], fingerprints: &[Hash], out: &mut [Hash]) {
-    let mut begun = Sha256::new();
+    let mut first = Vec::new();
     for field in [ITEM, domain] {
-        begun.update(prefix(field.len()));
-        begun.update(field);
+        first.extend(prefix(field.len()));
+        first.extend(field);
     }
-    begun.update(prefix(size_of::<Hash>()));
-    out.par_iter_mut().zip(fingerprints).with_min_len(GRAIN).for_each(|(place, fingerprint)| {
-        *place = begun.clone().chain_update(fingerprint).finalize().into();
-    });
+    first.extend(prefix(size_of::<Hash>()));
+    let begun = Short::new(&first);
+    out.par_iter_mut()
+        .zip(fingerprints)
+        .with_min_len(GRAIN)
+        .for_each(|(place, fingerprint)| *place = begun.hash(fingerprint));
 }

@@ -9,7 +9,9 @@ mod fingerprint;
 pub mod labels;
 pub mod oprf;
 mod packed;
+mod pages;
 mod set;
+mod short_sha256;
 mod signature;
 mod tree;
 pub mod vole;
@@ -27,11 +29,7 @@ fn hashes<'py>(
     count: usize,
     fill: impl FnOnce(&mut [Hash]) + Send,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    PyBytes::new_with(py, count * size_of::<Hash>(), |out| {
-        let (places, _) = out.as_chunks_mut::<32>();
-        py.detach(|| fill(places));
-        Ok(())
-    })
+    buffer::filled(py, count * size_of::<Hash>(), |out| fill(out.as_chunks_mut().0))
 }
 
 fn same_count(left: &'static str, lefts: usize, right: &'static str, rights: usize) -> Result<(), Fault> {

@@ -1,10 +1,10 @@
 //! Sets of 32-byte elements: sorted and distinct, or committed to with salts.
 
 use rayon::prelude::*;
-use sha2::{Digest, Sha256};
 
 use crate::error::Fault;
 use crate::packed::Hash;
+use crate::short_sha256::Short;
 use crate::tree;
 
 /// The elements in ascending order, each once.
@@ -27,13 +27,16 @@ const SUBTREE: usize = 1 << 12;
 /// The order of members by leaf hash, and the root over those leaves: leaf = SHA-256(0x00 || salt || element).
 pub fn commit(elements: &[Hash], salts: &[[u8; 16]]) -> Result<(Vec<u32>, Hash), Fault> {
     let count = u32::try_from(elements.len()).map_err(|_| Fault::TooMany { got: elements.len() })?;
+    let leaf = Short::new(&[tree::LEAF]);
     let mut leaves: Vec<(Hash, u32)> = elements
         .par_iter()
         .zip(salts)
         .zip(0..count)
         .map(|((element, salt), index)| {
-            let leaf = Sha256::new_with_prefix([tree::LEAF]).chain_update(salt).chain_update(element);
-            (leaf.finalize().into(), index)
+            let mut member = [0; 48];
+            member[..16].copy_from_slice(salt);
+            member[16..].copy_from_slice(element);
+            (leaf.hash(&member), index)
         })
         .collect();
     leaves.par_sort_unstable();

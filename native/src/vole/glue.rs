@@ -3,6 +3,7 @@
 use pyo3::buffer::PyBuffer;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+use rayon::prelude::*;
 
 use super::frames::Outgoing;
 use super::machines::{LabelTerms, Receiver, Sender, Terms, Variant};
@@ -10,6 +11,7 @@ use super::okvs::Shape;
 use super::{Abort, require};
 use crate::buffer::bytes;
 use crate::packed::{elements, numbers};
+use crate::pages;
 
 /// Frames to send, made as they are asked for.
 #[pyclass]
@@ -38,7 +40,9 @@ fn inputs(context: &[u8], items: &[u8]) -> PyResult<([u8; 32], Vec<u128>)> {
     let context = context.try_into().map_err(|_| Abort)?;
     let items = elements::<32>("items", items)?;
     let first = |item: &[u8; 32]| item.first_chunk().map_or(0, |bytes| u128::from_le_bytes(*bytes));
-    Ok((context, items.iter().map(first).collect()))
+    let mut made = pages::zeros(items.len());
+    made.par_iter_mut().zip(items).with_min_len(4096).for_each(|(place, item)| *place = first(item));
+    Ok((context, made))
 }
 
 fn variant(semi_honest: bool) -> Variant {

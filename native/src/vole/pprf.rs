@@ -7,6 +7,8 @@ use super::hash::{Id, halves};
 
 /// Trees that are grown together.
 pub const GROUP: usize = 8;
+/// Nodes of each tree that are hashed together.
+const BATCH: usize = 8;
 
 /// The hash from a node to its two children, in one group of trees.
 ///
@@ -24,52 +26,72 @@ impl Children {
         Self { left: FixedKey::new(left), right: FixedKey::new(right) }
     }
 
-    /// The next level: children 2i and 2i + 1 of node i.
-    fn of(&self, parents: &[u128]) -> Vec<u128> {
-        let mut sides = [vec![0; parents.len()], vec![0; parents.len()]];
-        self.left.hash_all(parents, &mut sides[0]);
-        self.right.hash_all(parents, &mut sides[1]);
-        let (left, right) = (sides[0].chunks(GROUP), sides[1].chunks(GROUP));
-        left.zip(right).flat_map(|(left, right)| left.iter().chain(right).copied()).collect()
-    }
-}
-
-/// Sum of one tree's nodes on one side: the children 2i + side.
-fn side_sum(level: &[u128], tree: usize, side: usize) -> u128 {
-    level[side * GROUP + tree..].iter().step_by(2 * GROUP).fold(0, |sum, node| sum ^ node)
-}
-
-/// Grow eight whole trees. Returns the leaves, and for each tree and level the sums of left and of right children.
-pub fn grow(children: &Children, roots: &[u128], depth: usize) -> (Vec<u128>, Vec<Vec<[u128; 2]>>) {
-    let mut level = roots.to_vec();
-    let mut sums = vec![Vec::new(); GROUP];
-    for _ in 0..depth {
-        level = children.of(&level);
-        for (tree, sums) in sums.iter_mut().enumerate() {
-            sums.push([side_sum(&level, tree, 0), side_sum(&level, tree, 1)]);
+    /// The next level in place: children 2i and 2i + 1 of node i, of `nodes` nodes at the beginning of `level`.
+    ///
+    /// Returns, for either side, the sum of each tree's children on it.
+    fn grow(&self, level: &mut [u128], nodes: usize) -> [Sums; 2] {
+        let mut sums = [[0; GROUP]; 2];
+        let mut sides = [[0; BATCH * GROUP]; 2];
+        // From the end: children lie behind their parents.
+        for first in (0..nodes).step_by(BATCH).rev() {
+            let nodes = first..nodes.min(first + BATCH);
+            let parents = &level[nodes.start * GROUP..nodes.end * GROUP];
+            self.left.hash_all(parents, &mut sides[0][..parents.len()]);
+            self.right.hash_all(parents, &mut sides[1][..parents.len()]);
+            let [left, right] = sides.each_ref().map(|side| side.as_chunks::<GROUP>().0);
+            let children = level.as_chunks_mut::<GROUP>().0[2 * nodes.start..2 * nodes.end].as_chunks_mut().0;
+            for ([left_child, right_child], (left, right)) in children.iter_mut().zip(left.iter().zip(right))
+            {
+                (*left_child, *right_child) = (*left, *right);
+                add(&mut sums[0], left);
+                add(&mut sums[1], right);
+            }
         }
+        sums
     }
-    (level, sums)
+}
+
+/// One element of each tree.
+pub type Sums = [u128; GROUP];
+
+fn add(sums: &mut Sums, nodes: &Sums) {
+    sums.iter_mut().zip(nodes).for_each(|(sum, node)| *sum ^= node);
+}
+
+/// Grow eight whole trees to 2^depth leaves each, which fill `leaves`.
+/// Returns, for each level, the sums of each tree's left and right children.
+pub fn grow(children: &Children, roots: &[u128], leaves: &mut [u128]) -> Vec<[Sums; 2]> {
+    leaves[..GROUP].copy_from_slice(roots);
+    (0..depth(leaves)).map(|level| children.grow(leaves, 1 << level)).collect()
 }
 
 /// Grow eight trees but for one leaf each, which is 0. For each tree and level: the side off the path, and its sum.
-/// Returns the leaves and each tree's punctured leaf.
-pub fn grow_punctured(children: &Children, off_path: &[Vec<(usize, u128)>]) -> (Vec<u128>, Vec<usize>) {
-    let depth = off_path.first().map_or(0, Vec::len);
-    let mut level = vec![0; GROUP];
-    let mut paths = vec![0; GROUP];
-    for at in 0..depth {
-        level = children.of(&level);
-        for (tree, (path, off_path)) in paths.iter_mut().zip(off_path).enumerate() {
-            let (side, sum) = off_path[at];
+/// Returns each tree's punctured leaf, and the sum of the others.
+pub fn grow_punctured(
+    children: &Children,
+    off_path: &[Vec<(usize, u128)>],
+    leaves: &mut [u128],
+) -> ([usize; GROUP], Sums) {
+    leaves[..GROUP].fill(0);
+    let (mut paths, mut known) = ([0; GROUP], [0; GROUP]);
+    for level in 0..depth(leaves) {
+        let sums = children.grow(leaves, 1 << level);
+        for (tree, off_path) in off_path.iter().enumerate() {
+            let (side, sum) = off_path[level];
             // The children of the node on the path are hashes of 0 so far: unknown.
-            level[2 * *path * GROUP + tree] = 0;
-            level[(2 * *path + 1) * GROUP + tree] = 0;
-            level[(2 * *path + side) * GROUP + tree] = sum ^ side_sum(&level, tree, side);
-            *path = 2 * *path + 1 - side;
+            let on = [0, 1].map(|side| (2 * paths[tree] + side) * GROUP + tree);
+            let [left, right] = on.map(|place| std::mem::take(&mut leaves[place]));
+            let others = [sums[0][tree] ^ left, sums[1][tree] ^ right];
+            leaves[on[side]] = sum ^ others[side];
+            known[tree] = sum ^ others[1 - side];
+            paths[tree] = 2 * paths[tree] + 1 - side;
         }
     }
-    (level, paths)
+    (paths, known)
+}
+
+fn depth(leaves: &[u128]) -> usize {
+    (leaves.len() / GROUP).ilog2() as usize
 }
 
 #[cfg(test)]
@@ -81,17 +103,21 @@ mod tests {
     fn only_the_punctured_leaf_differs() -> Result<(), Abort> {
         let children = Children::new(&[1; 32], 0, 0);
         for depth in [1, 2, 4, 7] {
-            let (leaves, sums) = grow(&children, &draw::elements(GROUP)?, depth);
+            let mut leaves = vec![0; GROUP << depth];
+            let sums = grow(&children, &draw::elements(GROUP)?, &mut leaves);
             let places: Vec<usize> =
                 draw::elements(GROUP)?.iter().map(|place| *place as usize % (1 << depth)).collect();
             let off_path: Vec<Vec<(usize, u128)>> = (0..GROUP)
                 .map(|tree| {
                     let side = |level: usize| 1 - ((places[tree] >> (depth - 1 - level)) & 1);
-                    (0..depth).map(|level| (side(level), sums[tree][level][side(level)])).collect()
+                    (0..depth).map(|level| (side(level), sums[level][side(level)][tree])).collect()
                 })
                 .collect();
-            let (punctured, found) = grow_punctured(&children, &off_path);
-            assert_eq!(found, places);
+            let mut punctured = vec![0; GROUP << depth];
+            let (found, known) = grow_punctured(&children, &off_path, &mut punctured);
+            assert_eq!(found[..], places);
+            let sum = |tree: usize| punctured[tree..].iter().step_by(GROUP).fold(0, |sum, leaf| sum ^ leaf);
+            assert!(known == std::array::from_fn(sum));
             for (at, (whole, known)) in leaves.iter().zip(&punctured).enumerate() {
                 let (leaf, tree) = (at / GROUP, at % GROUP);
                 assert!(
@@ -109,7 +135,11 @@ mod tests {
         let keys = [([1; 32], 0, 0), ([2; 32], 0, 0), ([1; 32], 1, 0), ([1; 32], 0, 1)];
         let mut all: Vec<u128> = keys
             .iter()
-            .flat_map(|(id, chunk, group)| grow(&Children::new(id, *chunk, *group), &roots, 6).0)
+            .flat_map(|(id, chunk, group)| {
+                let mut leaves = vec![0; GROUP << 6];
+                grow(&Children::new(id, *chunk, *group), &roots, &mut leaves);
+                leaves
+            })
             .collect();
         all.sort_unstable();
         all.dedup();

@@ -1,37 +1,49 @@
 //! Tags: from o(x) and the item to what is sent, in an order that says nothing, and their join.
 
+use std::sync::LazyLock;
+
 use rayon::prelude::*;
-use sha2::{Digest, Sha256};
 
 use super::frames::Outgoing;
+use super::order::sorted;
 use super::{Abort, require};
 use crate::labels::Key;
+use crate::short_sha256::Short;
 
-const LABEL: &[u8; 16] = b"psi-vole-tag/v1 ";
-const KEY_LABEL: &[u8; 16] = b"psi-vole-label/1";
+/// What follows the label: o and the item.
+type Hashing = LazyLock<Short<32>>;
+
+static TAGS: Hashing = LazyLock::new(|| Short::new(b"psi-vole-tag/v1 "));
+static KEYS: Hashing = LazyLock::new(|| Short::new(b"psi-vole-label/1"));
 /// Bits of a tag of the malicious variant, all of which are sent.
 pub const WHOLE_BITS: usize = 128;
 
 /// SHA-256(label, o, item): one block of the hash.
-fn hashed(label: &[u8; 16], o: u128, item: u128) -> [u8; 32] {
-    let hash = Sha256::new_with_prefix(label).chain_update(o.to_le_bytes()).chain_update(item.to_le_bytes());
-    hash.finalize().into()
+fn hashed(labelled: &Short<32>, o: u128, item: u128) -> [u8; 32] {
+    let mut tail = [0; 32];
+    tail[..16].copy_from_slice(&o.to_le_bytes());
+    tail[16..].copy_from_slice(&item.to_le_bytes());
+    labelled.hash(&tail)
 }
 
 /// The key of an item's label. A second hash of o: of the first one, the tag, the first half is sent.
 pub fn label_key(o: u128, item: u128) -> Key {
-    Key::new(hashed(KEY_LABEL, o, item))
+    Key::new(hashed(&KEYS, o, item))
 }
 
 /// The first 128 bits of SHA-256(label, o, item).
 pub fn tag(o: u128, item: u128) -> u128 {
-    let bytes = hashed(LABEL, o, item);
-    bytes[..16].iter().fold(0, |value, byte| (value << 8) | u128::from(*byte))
+    hashed(&TAGS, o, item).first_chunk().map_or(0, |first| u128::from_be_bytes(*first))
 }
 
 /// The first `bits` bits of a tag.
 pub fn shortened(tag: u128, bits: usize) -> u128 {
     tag >> (WHOLE_BITS - bits)
+}
+
+/// The first 32 bits of a tag of `bits` bits.
+pub fn first_word(tag: u128, bits: usize) -> u32 {
+    (tag >> (bits - 32)) as u32
 }
 
 /// How a list of `count` tags of `bits` bits is written: whole, or in an Elias-Fano code of a length of its own.
@@ -185,9 +197,10 @@ pub struct Join {
 }
 
 impl Join {
-    /// Our tags, in any order.
-    pub fn new(mut own: Vec<OwnTag>) -> Self {
-        own.par_sort_unstable();
+    /// Our tags of `bits` bits, in any order.
+    pub fn new(own: Vec<OwnTag>, bits: usize) -> Self {
+        let own =
+            sorted(own, |(high, low, _)| first_word((u128::from(*high) << 64) | u128::from(*low), bits));
         Self { own, next: 0, met: 0, before: None, found: Vec::new() }
     }
 
@@ -285,14 +298,14 @@ mod tests {
     #[test]
     fn a_label_key_is_no_part_of_a_tag() {
         let (key, other) = (label_key(1, 2), label_key(2, 1));
-        let sent = hashed(LABEL, 1, 2);
+        let sent = hashed(&TAGS, 1, 2);
         assert!(
             key[..] != sent[..] && key[..] != other[..] && key[..16] != sent[..16] && key[16..] != sent[16..]
         );
     }
 
     fn joined(own: &[(u128, u32)], theirs: &[u128]) -> Result<Vec<(u32, u32)>, Abort> {
-        let mut join = Join::new(own.iter().map(|(tag, place)| own_tag(*tag, *place)).collect());
+        let mut join = Join::new(own.iter().map(|(tag, place)| own_tag(*tag, *place)).collect(), WHOLE_BITS);
         theirs.iter().try_for_each(|tag| join.meet(*tag))?;
         Ok(join.found())
     }

@@ -5,6 +5,7 @@ use subtle::ConstantTimeEq;
 
 use super::labels::{LabelTerms, Labelled, Reader, Wanted};
 use super::terms::{COIN_BYTES, SEED_BYTES, Terms};
+use crate::pages;
 use crate::vole::cot::CotReceiver;
 use crate::vole::fixed_key::FixedKey;
 use crate::vole::frames::{Inbox, Outgoing};
@@ -243,7 +244,8 @@ impl Receiver {
     fn own_tags(&mut self, c: Vec<u128>, w: u128) -> Result<Waiting, Abort> {
         let bits = self.terms.coding().bits();
         let binned = self.binned.take().ok_or(Abort)?;
-        let mut own: Vec<OwnTag> = vec![(0, 0, 0); self.terms.receiver_size];
+        let mut own: Vec<OwnTag> = pages::room(self.terms.receiver_size);
+        own.resize(self.terms.receiver_size, (0, 0, 0));
         if self.labels.is_none() {
             decode(&self.terms.shape, &c, &binned, &mut own, |bin, values, out| {
                 let given = values.iter().zip(binned.items(bin)).zip(binned.positions(bin));
@@ -252,16 +254,16 @@ impl Receiver {
                 }
             });
             drop((c, binned));
-            return Ok(Waiting::Tags { join: Join::new(own), kept: None });
+            return Ok(Waiting::Tags { join: Join::new(own, bits), kept: None });
         }
-        let mut outputs = vec![0; own.len()];
+        let mut outputs = pages::zeros(own.len());
         decode(&self.terms.shape, &c, &binned, &mut outputs, |_, values, out| {
             out.iter_mut().zip(values).for_each(|(o, value)| *o = value ^ w);
         });
         own.par_iter_mut().zip(&outputs).enumerate().for_each(|(at, (place, o))| {
             *place = own_tag(shortened(tag(*o, binned.at(at).0), bits), at as u32);
         });
-        Ok(Waiting::Tags { join: Join::new(own), kept: Some(Box::new(Kept { binned, outputs })) })
+        Ok(Waiting::Tags { join: Join::new(own, bits), kept: Some(Box::new(Kept { binned, outputs })) })
     }
 }
 

@@ -5,14 +5,16 @@ use zeroize::Zeroizing;
 
 use super::labels::{Given, LabelTerms};
 use super::terms::{COIN_BYTES, SEED_BYTES, Terms};
+use crate::pages;
 use crate::vole::base_ot::{Chooser, OFFERS_BYTES};
 use crate::vole::cot::{ANSWER_BYTES, CotSender};
 use crate::vole::fixed_key::FixedKey;
 use crate::vole::frames::{Inbox, Outgoing};
-use crate::vole::gf128::mul;
+use crate::vole::gf128::{add_scaled, scale};
 use crate::vole::okvs::{Binned, decode};
+use crate::vole::order::sorted;
 use crate::vole::silent::VoleSender;
-use crate::vole::tags::{label_key, shortened, tag};
+use crate::vole::tags::{first_word, label_key, shortened, tag};
 use crate::vole::{Abort, draw, require};
 
 /// What the machine waits for, and what it holds meanwhile.
@@ -162,10 +164,7 @@ impl Sender {
         }
         let start = piece.start.saturating_sub(head) / size_of::<u128>();
         let places = k.get_mut(start..).ok_or(Abort)?;
-        places
-            .par_iter_mut()
-            .zip(masked.as_chunks::<16>().0)
-            .for_each(|(k, a)| *k ^= mul(u128::from_le_bytes(*a), *self.delta));
+        add_scaled(places, masked.as_chunks().0, *self.delta);
         if !piece.last {
             self.waiting = Waiting::Masked { k, coin };
             return Ok(Outgoing::default());
@@ -182,19 +181,19 @@ impl Sender {
         let coding = self.terms.coding();
         let labelled = self.labels.is_some();
         // o of every item, or at once its tag where nothing else needs o.
-        let mut made = vec![0; self.terms.sender_size];
+        let mut made = pages::zeros(self.terms.sender_size);
         decode(&self.terms.shape, &k, &binned, &mut made, |bin, values, out| {
             hb_key.hash_all(binned.items(bin), out);
+            scale(out, *self.delta);
             for (place, (value, item)) in out.iter_mut().zip(values.iter().zip(binned.items(bin))) {
-                let o = value ^ mul(*self.delta, *place) ^ w;
+                let o = value ^ *place ^ w;
                 *place = if labelled { o } else { shortened(tag(o, *item), coding.bits()) };
             }
         });
         drop(k);
         let Some(labels) = &self.labels else {
             drop(binned);
-            made.par_sort_unstable();
-            return coding.message(made);
+            return coding.message(sorted(made, |tag| first_word(*tag, coding.bits())));
         };
         let tag_at = |at: usize| shortened(tag(made[at], binned.at(at).0), coding.bits());
         let mut tags: Vec<u128> = (0..made.len()).into_par_iter().map(tag_at).collect();

@@ -2,7 +2,7 @@
 
 use super::Shape;
 use super::peel::{Peeled, peel};
-use crate::vole::gf128::{invert, mul};
+use crate::vole::gf128::{horner, horner_all, invert, mul};
 use crate::vole::{Abort, require};
 
 /// Fill `out` (a bin's length, all zero) so that every row decodes to its value.
@@ -24,15 +24,15 @@ pub fn encode(shape: &Shape, hashes: &[u128], values: &[u128], out: &mut [u128])
     Ok(())
 }
 
-/// The value of one row in its bin.
-pub fn decode(shape: &Shape, store: &[u128], hash: u128) -> u128 {
+/// The values of rows in their bin.
+pub fn decode(shape: &Shape, store: &[u128], hashes: &[u128]) -> Vec<u128> {
     let (sparse, dense) = store.split_at(shape.sparse);
-    shape.columns(hash).iter().fold(horner(dense, hash), |sum, column| sum ^ sparse[*column])
-}
-
-/// sum of dense_k hash^(k+1).
-fn horner(dense: &[u128], hash: u128) -> u128 {
-    dense.iter().rev().fold(0, |sum, value| mul(sum ^ value, hash))
+    let mut values = vec![0; hashes.len()];
+    horner_all(dense, hashes, &mut values);
+    for (value, hash) in values.iter_mut().zip(hashes) {
+        *value = shape.columns(*hash).iter().fold(*value, |sum, column| sum ^ sparse[*column]);
+    }
+    values
 }
 
 struct Bin<'a> {

@@ -5,6 +5,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::Shape;
+use crate::pages;
 use crate::vole::Abort;
 use crate::vole::fixed_key::FixedKey;
 
@@ -36,7 +37,7 @@ impl Binned {
         for place in &mut next {
             start += std::mem::replace(place, start);
         }
-        let (mut sorted, mut positions) = (vec![0; items.len()], vec![0; items.len()]);
+        let (mut sorted, mut positions) = (pages::zeros(items.len()), vec![0; items.len()]);
         for ((item, position), bin) in items.iter().zip(0..count).zip(bins) {
             let place = &mut next[bin as usize];
             (sorted[*place], positions[*place]) = (*item, position);

@@ -11,6 +11,7 @@ pub use shape::Shape;
 use rayon::prelude::*;
 
 use super::Abort;
+use crate::pages;
 
 /// Encode so that every item decodes to its value; `values` fills in those of one bin's items. Length: `shape.length()`.
 ///
@@ -20,7 +21,7 @@ pub fn encode(
     items: &Binned,
     values: impl Fn(usize, &[u128], &mut [u128]) + Sync,
 ) -> Result<Vec<u128>, Abort> {
-    let mut out = vec![0; shape.length()];
+    let mut out = pages::zeros(shape.length());
     out.par_chunks_mut(shape.bin_length()).enumerate().try_for_each(|(bin, place)| {
         let mut wanted = vec![0; items.items(bin).len()];
         values(bin, items.items(bin), &mut wanted);
@@ -39,9 +40,7 @@ pub fn decode<T: Send>(
 ) {
     let bins = store.par_chunks(shape.bin_length()).zip(items.split(out)).enumerate();
     bins.for_each(|(bin, (store, out))| {
-        let mut values = items.hashes(bin);
-        values.iter_mut().for_each(|value| *value = bin::decode(shape, store, *value));
-        finish(bin, &values, out);
+        finish(bin, &bin::decode(shape, store, &items.hashes(bin)), out);
     });
 }
 

@@ -5,6 +5,7 @@ use subtle::ConstantTimeEq;
 
 use super::plan::{BASE_VALUES, NOISE_WEIGHT, Plan};
 use super::{base_values, check_hash, tree_rows};
+use crate::pages;
 use crate::vole::code::Code;
 use crate::vole::cot::ot_key;
 use crate::vole::gf128::{mul, pow, powers_sum};
@@ -39,26 +40,42 @@ impl VoleReceiver {
     ) -> Result<(Self, Vec<u8>), Abort> {
         require(corrections.len() == plan.corrections_bytes() && onto.len() == plan.length)?;
         let code = Code::new(plan.noise_length());
-        let mut made = Self { expected: Vec::new(), masked: onto, c: Vec::with_capacity(plan.length) };
+        let (mut noise, mut space) = (vec![0; plan.noise_length()], Vec::new());
+        let mut made = Self { expected: Vec::new(), masked: onto, c: pages::room(plan.length) };
         let mut challenges = Vec::with_capacity(plan.challenges_bytes());
         let mut base = Shares { a: choices[..BASE_VALUES].to_vec(), c: base_values(&plan, rows) };
-        let chunk_bytes = NOISE_WEIGHT * plan.tree_bytes();
-        for (chunk, message) in corrections.chunks(chunk_bytes).enumerate() {
-            let grown = Grown::new(id, &plan, (rows, choices), (chunk, message), &base);
+        let message = |chunk| corrections.chunks(NOISE_WEIGHT * plan.tree_bytes()).nth(chunk);
+        let grow =
+            |chunk| message(chunk).map(|message| Grown::new(id, &plan, (rows, choices), chunk, message));
+        let mut next = grow(0);
+        for chunk in 0..plan.chunks {
+            let mut grown = next.take().ok_or(Abort)?;
+            grown.add_base(&base);
             let (challenge, sum) = grown.challenge(&base)?;
             challenges.extend(challenge);
             made.expected.extend(check_hash(id, chunk, sum));
-            // One after the other: both together fall out of the cache.
-            let mut a = code.encode(&mut grown.noise(&base));
-            let mut c = code.encode(&mut grown.into_c());
+            grown.places.iter().zip(&base.a).for_each(|(place, a)| noise[*place] = *a);
+            let encoded;
+            (encoded, next) = rayon::join(|| code.encode([&noise, &grown.c], &mut space), || grow(chunk + 1));
+            grown.places.iter().for_each(|place| noise[*place] = 0);
+            let mut outputs = &encoded[..];
             if chunk + 1 < plan.chunks {
-                base = Shares { a: a.drain(..BASE_VALUES).collect(), c: c.drain(..BASE_VALUES).collect() };
+                let (first, rest) = outputs.split_at(BASE_VALUES);
+                let share = |side: usize| first.iter().map(|shares| shares[side]).collect();
+                (base, outputs) = (Shares { a: share(0), c: share(1) }, rest);
             }
-            let wanted = c.len().min(plan.length - made.c.len());
-            made.masked[made.c.len()..].iter_mut().zip(&a).for_each(|(own, mask)| *own ^= mask);
-            made.c.extend_from_slice(&c[..wanted]);
+            made.take(outputs);
         }
         Ok((made, challenges))
+    }
+
+    /// Outputs A' and C of one chunk, as many as are still wanted.
+    fn take(&mut self, outputs: &[[u128; 2]]) {
+        let masked = &mut self.masked[self.c.len()..];
+        self.c.extend(masked.iter_mut().zip(outputs).map(|(own, [mask, c])| {
+            *own ^= mask;
+            *c
+        }));
     }
 
     /// Compare all answers at once, in constant time.
@@ -79,13 +96,8 @@ struct Grown {
 }
 
 impl Grown {
-    fn new(
-        id: &Id,
-        plan: &Plan,
-        (rows, choices): (&[u128], &[u128]),
-        (chunk, message): (usize, &[u8]),
-        base: &Shares,
-    ) -> Self {
+    /// All trees of a chunk. C at the noise places still lacks the base values.
+    fn new(id: &Id, plan: &Plan, (rows, choices): (&[u128], &[u128]), chunk: usize, message: &[u8]) -> Self {
         let mut c = vec![0; plan.noise_length()];
         let group_leaves = GROUP << plan.depth;
         let groups = c.par_chunks_mut(group_leaves).zip(message.par_chunks(GROUP * plan.tree_bytes()));
@@ -103,20 +115,21 @@ impl Grown {
                         .collect()
                 })
                 .collect();
-            let (leaves, punctured) = grow_punctured(&Children::new(id, chunk, group), &off_path);
-            c.copy_from_slice(&leaves);
-            let mut places = Vec::with_capacity(GROUP);
-            for (at, leaf) in punctured.into_iter().enumerate() {
+            let (punctured, known) = grow_punctured(&Children::new(id, chunk, group), &off_path, c);
+            let places: [usize; GROUP] = std::array::from_fn(|at| punctured[at] * GROUP + at);
+            for (at, place) in places.iter().enumerate() {
                 let total = trees[at].last().map_or(0, |bytes| u128::from_le_bytes(*bytes));
-                let known = leaves[at..].iter().step_by(GROUP).fold(0, |sum, leaf| sum ^ leaf);
-                let place = leaf * GROUP + at;
-                c[place] = total ^ known ^ base.c[group * GROUP + at];
-                places.push(group * group_leaves + place);
+                c[*place] = total ^ known[at];
             }
-            places
+            places.map(|place| group * group_leaves + place)
         });
         let places = places.collect();
         Self { c, places }
+    }
+
+    /// Add the base values to C at the noise places.
+    fn add_base(&mut self, base: &Shares) {
+        self.places.iter().zip(&base.c).for_each(|(place, c)| self.c[*place] ^= c);
     }
 
     /// Z and delta to send, and the sum that the sender's must equal.
@@ -127,20 +140,6 @@ impl Grown {
         let difference = noise.reduce(|| 0, |sum, term| sum ^ term) ^ base.a[NOISE_WEIGHT];
         let challenge = [point.to_le_bytes(), difference.to_le_bytes()].concat();
         Ok((challenge, powers_sum(&self.c, point) ^ base.c[NOISE_WEIGHT]))
-    }
-
-    /// C before the code.
-    fn into_c(self) -> Vec<u128> {
-        self.c
-    }
-
-    /// A' before the code.
-    fn noise(&self, base: &Shares) -> Vec<u128> {
-        let mut noise = vec![0; self.c.len()];
-        for (place, a) in self.places.iter().zip(&base.a) {
-            noise[*place] = *a;
-        }
-        noise
     }
 }
 

@@ -5,6 +5,7 @@ use zeroize::Zeroizing;
 
 use super::plan::{BASE_VALUES, NOISE_WEIGHT, Plan};
 use super::{base_values, check_hash, tree_rows};
+use crate::pages;
 use crate::vole::code::Code;
 use crate::vole::cot::ot_key;
 use crate::vole::gf128::{mul, powers_sum};
@@ -17,73 +18,84 @@ pub struct VoleSender {
     id: Id,
     plan: Plan,
     delta: Zeroizing<u128>,
-    /// Of every chunk: B before the code, and b of the check.
-    unchecked: Vec<(Vec<u128>, u128)>,
+    /// B before the code, of one chunk after the other.
+    leaves: Vec<u128>,
+    /// Of every chunk: b of the check.
+    spares: Vec<u128>,
     outputs: Vec<u128>,
 }
 
 impl VoleSender {
     /// Grow all trees from the checked rows; returns the corrections to send.
     pub fn new(id: &Id, plan: Plan, delta: u128, rows: &[u128]) -> Result<(Self, Vec<u8>), Abort> {
-        let code = Code::new(plan.noise_length());
         let mut corrections = vec![0; plan.corrections_bytes()];
         let mut made = Self {
             id: *id,
             plan,
             delta: Zeroizing::new(delta),
-            unchecked: Vec::new(),
-            outputs: Vec::with_capacity(plan.length),
+            leaves: pages::zeros(plan.chunks * plan.noise_length()),
+            spares: Vec::with_capacity(plan.chunks),
+            outputs: pages::room(plan.length),
         };
+        made.grow(rows, &mut corrections)?;
+        // No leaf depends on another chunk's outputs, so all chunks are encoded side by side.
+        let code = Code::new(plan.noise_length());
+        let chunks = made.leaves.par_chunks(plan.noise_length());
+        let encoded: Vec<Vec<[u128; 1]>> =
+            chunks.map_init(Vec::new, |space, leaves| code.encode([leaves], space)).collect();
         let mut base = base_values(&plan, rows);
-        for (chunk, message) in corrections.chunks_mut(NOISE_WEIGHT * plan.tree_bytes()).enumerate() {
-            let leaves = made.grow_chunk(rows, &base, (chunk, message))?;
-            let mut outputs = code.encode(&mut leaves.clone());
-            made.unchecked.push((leaves, base[NOISE_WEIGHT]));
+        let messages = corrections.chunks_mut(NOISE_WEIGHT * plan.tree_bytes());
+        for (chunk, (encoded, message)) in encoded.into_iter().zip(messages).enumerate() {
+            add_totals(&plan, message, &base);
+            made.spares.push(base[NOISE_WEIGHT]);
+            let mut outputs = encoded.as_flattened();
             if chunk + 1 < plan.chunks {
-                base = outputs.drain(..BASE_VALUES).collect();
+                let (next, rest) = outputs.split_at(BASE_VALUES);
+                (base, outputs) = (next.to_vec(), rest);
             }
-            outputs.truncate(plan.length - made.outputs.len());
-            made.outputs.append(&mut outputs);
+            let wanted = outputs.len().min(plan.length - made.outputs.len());
+            made.outputs.extend_from_slice(&outputs[..wanted]);
         }
         Ok((made, corrections))
     }
 
-    /// One chunk's trees: their leaves, and the corrections into `message`.
-    fn grow_chunk(
-        &self,
-        rows: &[u128],
-        base: &[u128],
-        (chunk, message): (usize, &mut [u8]),
-    ) -> Result<Vec<u128>, Abort> {
-        let roots = draw::elements(NOISE_WEIGHT)?;
-        let mut leaves = vec![0; self.plan.noise_length()];
+    /// All trees of all chunks, and their corrections, the totals without the base values.
+    fn grow(&mut self, rows: &[u128], corrections: &mut [u8]) -> Result<(), Abort> {
+        let roots = draw::elements(self.plan.chunks * NOISE_WEIGHT)?;
+        let mut leaves = std::mem::take(&mut self.leaves);
         let groups = leaves.par_chunks_mut(GROUP << self.plan.depth).zip(roots.par_chunks(GROUP));
-        groups.zip(message.par_chunks_mut(GROUP * self.plan.tree_bytes())).enumerate().for_each(
-            |(group, ((leaves, roots), message))| {
-                let children = Children::new(&self.id, chunk, group);
-                let (grown, sums) = grow(&children, roots, self.plan.depth);
-                leaves.copy_from_slice(&grown);
-                for (at, (sums, message)) in
-                    sums.iter().zip(message.chunks_mut(self.plan.tree_bytes())).enumerate()
-                {
-                    let tree = group * GROUP + at;
-                    let total = leaves[at..].iter().step_by(GROUP).fold(base[tree], |sum, leaf| sum ^ leaf);
-                    let (first, rows) = tree_rows(&self.plan, rows, chunk, tree);
-                    let masked = rows.iter().zip(sums).zip(first..).flat_map(|((row, sums), index)| {
-                        [
-                            sums[0] ^ ot_key(&self.id, index, *row),
-                            sums[1] ^ ot_key(&self.id, index, row ^ *self.delta),
-                        ]
-                    });
-                    let values = masked.chain(std::iter::once(total));
-                    message
-                        .chunks_mut(16)
-                        .zip(values)
-                        .for_each(|(place, value)| place.copy_from_slice(&value.to_le_bytes()));
-                }
+        groups.zip(corrections.par_chunks_mut(GROUP * self.plan.tree_bytes())).enumerate().for_each(
+            |(at, ((leaves, roots), message))| {
+                let place = (at / (NOISE_WEIGHT / GROUP), at % (NOISE_WEIGHT / GROUP));
+                self.grow_group(rows, place, roots, leaves, message);
             },
         );
-        Ok(leaves)
+        self.leaves = leaves;
+        Ok(())
+    }
+
+    /// The trees of one group of one chunk.
+    fn grow_group(
+        &self,
+        rows: &[u128],
+        (chunk, group): (usize, usize),
+        roots: &[u128],
+        leaves: &mut [u128],
+        message: &mut [u8],
+    ) {
+        let sums = grow(&Children::new(&self.id, chunk, group), roots, leaves);
+        for (tree, message) in message.chunks_mut(self.plan.tree_bytes()).enumerate() {
+            let (first, rows) = tree_rows(&self.plan, rows, chunk, group * GROUP + tree);
+            let masked = rows.iter().zip(&sums).zip(first..).flat_map(|((row, [left, right]), index)| {
+                [
+                    left[tree] ^ ot_key(&self.id, index, *row),
+                    right[tree] ^ ot_key(&self.id, index, row ^ *self.delta),
+                ]
+            });
+            let total = sums.last().map_or(0, |[left, right]| left[tree] ^ right[tree]);
+            let places = message.as_chunks_mut().0.iter_mut();
+            places.zip(masked.chain([total])).for_each(|(place, value)| *place = value.to_le_bytes());
+        }
     }
 
     /// Answer the receiver's challenges.
@@ -91,8 +103,9 @@ impl VoleSender {
         require(challenges.len() == self.plan.challenges_bytes())?;
         let (elements, _) = challenges.as_chunks::<16>();
         let (pairs, _) = elements.as_chunks::<2>();
-        let unchecked = std::mem::take(&mut self.unchecked);
-        let hashes = unchecked.iter().zip(pairs).enumerate().map(|(chunk, ((leaves, spare), pair))| {
+        let leaves = std::mem::take(&mut self.leaves);
+        let chunks = leaves.chunks(self.plan.noise_length()).zip(&self.spares);
+        let hashes = chunks.zip(pairs).enumerate().map(|(chunk, ((leaves, spare), pair))| {
             let [point, difference] = pair.map(u128::from_le_bytes);
             check_hash(&self.id, chunk, powers_sum(leaves, point) ^ spare ^ mul(difference, *self.delta))
         });
@@ -102,5 +115,14 @@ impl VoleSender {
     /// B.
     pub fn finish(self) -> Vec<u128> {
         self.outputs
+    }
+}
+
+/// Add a chunk's base values to the totals of its trees.
+fn add_totals(plan: &Plan, message: &mut [u8], base: &[u128]) {
+    for (message, base) in message.chunks_mut(plan.tree_bytes()).zip(base) {
+        if let Some(total) = message.last_chunk_mut() {
+            *total = (u128::from_le_bytes(*total) ^ base).to_le_bytes();
+        }
     }
 }

@@ -1,0 +1,131 @@
+//! Expand-convolute code 21 x 24 of rate 1/2 (eprint 2023/882): N symbols to N / 2, public and the same in every run.
+//!
+//! docs/vole.md section 7. Silver is broken and must never be put here.
+
+#[cfg(test)]
+mod tests;
+#[cfg(target_arch = "x86_64")]
+mod wide;
+
+use rayon::prelude::*;
+
+use super::fixed_key::FixedKey;
+use super::hash::key;
+use crate::pages;
+
+/// Places that the expander sums for one output.
+pub const EXPANDER_WEIGHT: usize = 21;
+/// Symbols behind the current one that the convolution may add; the one behind them is always added.
+pub const STATE: usize = 24;
+/// Outputs whose places are drawn together: so many that they take whole blocks of the stream.
+const GROUP: usize = 64;
+const GROUP_BLOCKS: usize = GROUP * EXPANDER_WEIGHT / 4;
+/// Outputs that one task makes.
+const GRAIN: usize = 16 * GROUP;
+
+/// The code for one length.
+pub struct Code {
+    length: usize,
+    taps: Vec<u32>,
+    /// Where each symbol goes, for the wide convolution; none where that cannot run.
+    #[cfg(target_arch = "x86_64")]
+    masks: Vec<wide::Mask>,
+    places: FixedKey,
+}
+
+impl Code {
+    /// The code for `length` symbols, an even number below 2^32.
+    pub fn new(length: usize) -> Self {
+        let taps = words(&stream("psi-vole-code/v1", length), 0, length);
+        #[cfg(target_arch = "x86_64")]
+        let masks = wide::masks(&taps);
+        let places = stream("psi-vole-places/v1", length);
+        Self {
+            length,
+            taps,
+            #[cfg(target_arch = "x86_64")]
+            masks,
+            places,
+        }
+    }
+
+    /// Convolve, then expand to half as many symbols. Several vectors at once, each of the code's length, are read as one:
+    /// the expander's places are far apart, and what lies there side by side comes at the price of one.
+    ///
+    /// `space` is kept from one call to the next, for its memory alone.
+    pub fn encode<const K: usize>(
+        &self,
+        vectors: [&[u128]; K],
+        space: &mut Vec<[u128; K]>,
+    ) -> Vec<[u128; K]> {
+        if space.len() != self.length {
+            *space = pages::room(self.length);
+            space.resize(self.length, [0; K]);
+        }
+        self.convolve(vectors, space);
+        self.expand(space)
+    }
+
+    fn convolve<const K: usize>(&self, vectors: [&[u128]; K], out: &mut [[u128; K]]) {
+        #[cfg(target_arch = "x86_64")]
+        if !self.masks.is_empty() {
+            // SAFETY: there are masks only where the CPU has what the function needs.
+            return unsafe { wide::convolve(&self.masks, vectors, out) };
+        }
+        convolve(&self.taps, vectors, out);
+    }
+
+    fn expand<const K: usize>(&self, vector: &[[u128; K]]) -> Vec<[u128; K]> {
+        let mut out = vec![[0; K]; self.length / 2];
+        out.par_chunks_mut(GRAIN).enumerate().for_each(|(part, out)| {
+            for (group, out) in (part * GRAIN / GROUP..).zip(out.chunks_mut(GROUP)) {
+                let places = self.places(group, out.len());
+                for (place, row) in out.iter_mut().zip(places.as_chunks::<EXPANDER_WEIGHT>().0) {
+                    *place = row.iter().fold([0; K], |sum, at| plus(sum, vector[*at as usize]));
+                }
+            }
+        });
+        out
+    }
+
+    /// The places of `count` outputs of a group, `EXPANDER_WEIGHT` each.
+    fn places(&self, group: usize, count: usize) -> Vec<u32> {
+        let mut drawn = words(&self.places, (group * GROUP_BLOCKS) as u64, count * EXPANDER_WEIGHT);
+        drawn.iter_mut().for_each(|word| *word = ((u64::from(*word) * self.length as u64) >> 32) as u32);
+        drawn
+    }
+}
+
+fn plus<const K: usize>(left: [u128; K], right: [u128; K]) -> [u128; K] {
+    std::array::from_fn(|at| left[at] ^ right[at])
+}
+
+/// y_i = x_i + sum of beta_(i,j) y_(i-j) for j = 1 ... 24, + y_(i-25).
+fn convolve<const K: usize>(taps: &[u32], vectors: [&[u128]; K], out: &mut [[u128; K]]) {
+    for (at, tap) in taps.iter().enumerate() {
+        let (before, rest) = out.split_at_mut(at);
+        let mut sum = vectors.map(|vector| vector[at]);
+        for (back, symbol) in before.iter().rev().take(STATE).enumerate() {
+            let taken = u128::from((tap >> back) & 1).wrapping_neg();
+            sum = plus(sum, symbol.map(|symbol| symbol & taken));
+        }
+        if at > STATE {
+            sum = plus(sum, before[at - STATE - 1]);
+        }
+        rest[0] = sum;
+    }
+}
+
+fn stream(label: &str, length: usize) -> FixedKey {
+    FixedKey::new(key(label, &[&(length as u64).to_be_bytes()]))
+}
+
+/// `count` words of 32 bits from block `start` of a stream on.
+fn words(stream: &FixedKey, start: u64, count: usize) -> Vec<u32> {
+    let mut blocks = vec![0; count.div_ceil(4)];
+    stream.stream(start, &mut blocks);
+    let four = |block: &u128| std::array::from_fn::<u32, 4, _>(|at| (block >> (32 * at)) as u32);
+    let mut words: Vec<u32> = blocks.iter().flat_map(four).collect();
+    words.truncate(count);
+    words
+}
