@@ -19,8 +19,8 @@ def give_back_large_buffers() -> None:
     glibc would raise that bound with every large buffer that is freed, keep up to 32 MiB each in its heap, and never
     return what lies between two that are in use. Who sets MALLOC_MMAP_THRESHOLD_ is left alone.
 
-    With a bound that is set, glibc would also hand back every free 128 KiB at a heap's end: each frame of a run would be
-    given and taken page by page.
+    With a bound that is set, glibc would also hand back every free 128 KiB at a heap's end: each frame of a run would
+    be given and taken page by page.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None and "MALLOC_MMAP_THRESHOLD_" not in os.environ:
