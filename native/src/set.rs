@@ -95,10 +95,37 @@ impl<'a> Groups<'a> {
 /// What stands for "nowhere" among places.
 pub const NOWHERE: u32 = u32::MAX;
 
-/// For each element sought, its place among those held, which ascend.
+/// Elements that one task looks for.
+const SOUGHT: usize = 1 << 12;
+
+/// For each element sought, its place among those held, which ascend. Where the sought ascend too, both are walked along.
 pub fn find(sought: &[Hash], held: &[Hash]) -> Vec<u32> {
-    let place = |element| held.binary_search(element).map_or(NOWHERE, |place| place as u32);
-    sought.par_iter().with_min_len(1024).map(place).collect()
+    let mut places = vec![NOWHERE; sought.len()];
+    places.par_chunks_mut(SOUGHT).zip(sought.par_chunks(SOUGHT)).for_each(|(places, sought)| {
+        let mut before = 0;
+        for (at, (place, element)) in places.iter_mut().zip(sought).enumerate() {
+            if at > 0 && *element < sought[at - 1] {
+                before = 0;
+            }
+            before = reach(held, before, element);
+            if held.get(before) == Some(element) {
+                *place = before as u32;
+            }
+        }
+    });
+    places
+}
+
+/// The first place from `start` on, before which all are smaller, whose element is not: in steps that double, as it is
+/// most often near.
+fn reach(held: &[Hash], start: usize, element: &Hash) -> usize {
+    let (mut low, mut step) = (start, 1);
+    while held.get(low + step - 1).is_some_and(|each| each < element) {
+        low += step;
+        step *= 2;
+    }
+    let rest = &held[low..held.len().min(low + step)];
+    low + rest.partition_point(|each| each < element)
 }
 
 /// Copy the rows of `width` bytes at these places into `out`; zeros for `NOWHERE`. False when a place is past the end.
@@ -111,4 +138,38 @@ pub fn gather(rows: &[u8], width: usize, places: &[[u8; 4]], out: &mut [u8]) -> 
         let start = place as usize * width;
         rows.get(start..start + width).map(|row| out.copy_from_slice(row)).is_some()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbered(numbers: impl Iterator<Item = u32>) -> Vec<Hash> {
+        let element = |number: u32| {
+            let mut element = [0; 32];
+            element[..4].copy_from_slice(&number.to_be_bytes());
+            element
+        };
+        numbers.map(element).collect()
+    }
+
+    #[test]
+    fn what_is_sought_is_found_in_any_order() {
+        let held = numbered((0..20_000).map(|at| 3 * at));
+        let orders: [Vec<u32>; 4] = [
+            (0..60_010).collect(),
+            (0..60_010).rev().collect(),
+            (0..60_010).map(|at| at * 7919 % 60_010).collect(),
+            vec![59_997, 0, 59_997, 59_997, 70_000, 3],
+        ];
+        for order in orders {
+            let places = find(&numbered(order.iter().copied()), &held);
+            let expected = |number: &u32| {
+                if number.is_multiple_of(3) && *number < 60_000 { number / 3 } else { NOWHERE }
+            };
+            assert!(places.iter().eq(order.iter().map(expected).collect::<Vec<u32>>().iter()));
+        }
+        assert_eq!(find(&held[..2], &[]), [NOWHERE; 2]);
+        assert!(find(&[], &held).is_empty());
+    }
 }

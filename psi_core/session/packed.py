@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import pairwise
 from typing import overload
 
@@ -85,6 +86,16 @@ def find(sought: Packed, held: Packed) -> array[int]:
         places = {row: place for place, row in enumerate(held)}
         return array("I", [places.get(row, NOWHERE) for row in sought])
     return native_core.numbers(native_core.native.find(sought.buffer, held.buffer))
+
+
+def absent(places: array[int]) -> array[int]:
+    """Where among places `NOWHERE` stands, ascending."""
+    found, at = array("I"), -1
+    with suppress(ValueError):
+        while True:
+            at = places.index(NOWHERE, at + 1)
+            found.append(at)
+    return found
 
 
 def gather(rows: Packed, places: Buffer | array[int]) -> Packed:

@@ -12,7 +12,7 @@ import sqlite_utils
 
 from psi_core.kinds.match_key import MatchKey
 from psi_core.session.items import CANARY_PLACES, dummy, padded_size
-from psi_core.session.packed import NOWHERE, Packed, find, gather
+from psi_core.session.packed import NOWHERE, Packed, absent, find, gather
 from psi_core.session.snapshot import SALT_BYTES, Members, Snapshot, freeze
 from psi_service.sessions.labelling import Labelling
 from psi_service.sessions.mapped import Mapped
@@ -170,7 +170,7 @@ def _new_dummy() -> Dummy:
 def _salts(owned: Packed, known: Known) -> tuple[Packed, array[int]]:
     """The salts of all elements of the set, and the places of those for which they are fresh."""
     places = find(owned, known.elements)
-    new = array("I", (place for place, found in enumerate(places) if found == NOWHERE))
+    new = absent(places)
     if len(new) == len(owned):
         return Packed(secrets.token_bytes(SALT_BYTES * len(new)), SALT_BYTES), new
     salts = bytearray(gather(known.salts, places).buffer)
@@ -182,7 +182,7 @@ def _salts(owned: Packed, known: Known) -> tuple[Packed, array[int]]:
 
 def _left(owned: Packed, known: Known, staying: Sequence[Dummy]) -> list[bytes]:
     """Elements and dummies that are no longer in the set, nor kept for another."""
-    gone = [known.elements[at] for at, found in enumerate(find(known.elements, owned)) if found == NOWHERE]
+    gone = [known.elements[at] for at in absent(find(known.elements, owned))]
     return gone + sorted({element for element, _ in known.dummies} - {element for element, _ in staying})
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from psi_core.session.packed import NOWHERE, Packed, find, gather
+from psi_core.session.packed import NOWHERE, Packed, absent, find, gather
 
 ROWS = st.lists(st.integers(0, 60).map(lambda n: n.to_bytes(32, "big")), max_size=40)
 
@@ -56,3 +56,9 @@ def test_what_is_found_is_gathered(sought: list[bytes], held: list[bytes]) -> No
 def test_a_place_past_the_end_is_refused() -> None:
     with pytest.raises((ValueError, IndexError)):
         gather(Packed(bytes(32)), array("I", [1]))
+
+
+@given(st.lists(st.booleans(), max_size=50))
+def test_absent_places_are_those_that_say_so(there: list[bool]) -> None:
+    places = array("I", [at if held else NOWHERE for at, held in enumerate(there)])
+    assert list(absent(places)) == [at for at, held in enumerate(there) if not held]
