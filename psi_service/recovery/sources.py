@@ -57,7 +57,7 @@ async def kept_by(lab: str, peer: KeepsLog, own: Verifier, start: int) -> Tail |
         return None
     if head.size > MAX_KEPT:
         raise ProtocolFault(f"{lab} claims to keep more of this log than any peer does")
-    leaves = b""
+    leaves = bytearray()
     while True:
         leaves += reply.leaves
         have = start + len(leaves) // HASH_LENGTH
@@ -66,7 +66,7 @@ async def kept_by(lab: str, peer: KeepsLog, own: Verifier, start: int) -> Tail |
         if have == head.size:
             break
         reply = await peer.own_log(own.name, leaves_from=have)
-    hashes = [leaves[at : at + HASH_LENGTH] for at in range(0, len(leaves), HASH_LENGTH)]
+    hashes = [bytes(leaves[at : at + HASH_LENGTH]) for at in range(0, len(leaves), HASH_LENGTH)]
     return Tail(lab, head, note, start, hashes, await _entries(lab, peer, own.name, start, head.size))
 
 

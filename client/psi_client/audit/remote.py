@@ -6,7 +6,8 @@ auditor's token. Nothing is asked for until the checkpoint is signed by a key of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -36,6 +37,9 @@ _FEWEST_BYTES = 8 << 10
 """What a file counts for at least: empty ones without end would fill the disk too."""
 _OF_A_NODE = "/v1/log"
 _SECONDS = 60.0
+"""How long a server may take for a file, and be silent."""
+_SLOWEST = 4 << 10
+"""Bytes a second of what is longer: a server that lets a file drip would hold the audit up for days."""
 
 
 def is_url(name: str) -> bool:
@@ -52,6 +56,7 @@ class RemoteLog:
         profiles: Sequence[Profile] = (),
         *,
         transport: httpx2.BaseTransport | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         _check_url(url)
         profile = next((each for each in profiles if f"{url.rstrip('/')}/".startswith(f"{each.url}/")), None)
@@ -59,6 +64,7 @@ class RemoteLog:
         self._base = url.rstrip("/") + (_OF_A_NODE if at_root else "")
         token = {} if profile is None else {"Authorization": f"Bearer {profile.token.get_secret_value()}"}
         self._bytes = 0
+        self._clock = clock
         self._http = httpx2.Client(
             headers={"Accept-Encoding": "identity"} | token,
             verify=True if profile is None else tls_of(profile.ca),
@@ -109,7 +115,7 @@ class RemoteLog:
 
     def _fetch(self, path: str, limit: int) -> bytes:
         url = f"{self._base}/{path}"
-        found = bytearray()
+        found, begun = bytearray(), self._clock()
         try:
             with self._http.stream("GET", url) as response:
                 _check_status(response, url)
@@ -117,6 +123,10 @@ class RemoteLog:
                     found += part
                     if len(found) > limit:
                         raise ProtocolFault(f"{url} is longer than {limit:,} bytes")
+                    if (self._clock() - begun - _SECONDS) * _SLOWEST > len(found):
+                        raise PeerUnreachable(
+                            f"{url} comes at less than {_SLOWEST:,} bytes a second: it was given up"
+                        )
         except (httpx2.HTTPError, httpx2.InvalidURL) as failure:
             raise PeerUnreachable(f"{url} cannot be fetched ({type(failure).__name__})") from failure
         self._bytes += max(len(found), _FEWEST_BYTES)

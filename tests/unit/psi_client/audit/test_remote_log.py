@@ -169,6 +169,20 @@ def test_nobody_there(lab_a: Lab, tmp_path: Path) -> None:
         log.fetch_into(tmp_path, lab_a.verifiers)
 
 
+def test_a_file_that_drips_is_given_up(lab_a: Lab, tmp_path: Path) -> None:
+    hours = iter(range(1_000))
+
+    def dripping(request: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(200, content=(b"." for _ in range(1_000)))
+
+    with (
+        RemoteLog(URL, transport=httpx2.MockTransport(dripping), clock=lambda: next(hours) * 3600.0) as log,
+        pytest.raises(PeerUnreachable, match="a second: it was given up"),
+    ):
+        log.fetch_into(tmp_path, lab_a.verifiers)
+    assert next(hours) == 2
+
+
 @pytest.mark.parametrize(
     "url",
     ["http://lab-a.example/log", "https://", "https://a@b.example", "https://b.example/?x", "https://[/"],
