@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from array import array
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 
 from psi_core import native_core
@@ -63,9 +63,9 @@ class Recalled:
         """Items of the lane at these places, packed."""
         return b"".join([self._items[place] for place in places])
 
-    def known_at_random(self, count: int, but: Collection[int] = ()) -> list[int]:
-        """Places of so many known items (or of all, if there are fewer), drawn at random; none of those in `but`."""
-        passed, total = {*self.unknown, *but}, len(self._items)
+    def known_at_random(self, count: int) -> list[int]:
+        """Places of so many known items (or of all, if there are fewer), drawn at random."""
+        passed, total = set(self.unknown), len(self._items)
         chance, drawn = secrets.SystemRandom(), set[int]()
         if 2 * count >= total - len(passed):
             known = [at for at in range(total) if at not in passed]

@@ -1,6 +1,7 @@
 """Which labels the sender of an incremental run sends: of tags that come, and of those that stay with another label.
 
-Labels of some other tags that stay are sent again too, sealed afresh, so that their number is a whole delta bucket.
+Labels of some other tags that stay are sent again too, sealed afresh, so that their number is a whole delta bucket:
+the same ones whenever a run is made again on the same generation.
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ class Relabelling:
             raise EngineFault(
                 f"oprf: lane {lane.match_key} has {len(self._changed):,} changed labels, {lane.relabelled:,} stated"
             )
-        self._again = self._changed + known.known_at_random(others, but=self._changed)
+        passed = {*known.unknown, *self._changed}
+        filling = said.filling(lane.generation.name.hash, known.items, others, passed) if others else []
+        self._again = self._changed + filling
 
     def frames(self) -> Iterator[bytes]:
         """Yield the tags that stay and are said again, then the labels of these and of new tags, in the order of all.

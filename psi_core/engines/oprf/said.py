@@ -1,27 +1,30 @@
 """What a sender has said of its items: a keyed digest of each label, so that it knows of which it says another now.
 
-    digest: HMAC-SHA-256 of the label, the first 16 bytes; its key is drawn with an epoch's first generation, and lies
-            in the sealed files beside the digests
+    digest: HMAC-SHA-256 of "oprf-label" and the label, each preceded by its length, the first 16 bytes; its key is
+            drawn with each full run, and lies in the sealed files beside the digests
 
-It keeps no label: what is erased from its lists is nowhere else.
+It keeps no label: what is erased from its lists is nowhere else. Whoever can open the files can test guesses of labels.
 """
 
 from __future__ import annotations
 
 import secrets
 from array import array
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from heapq import nsmallest
 
 from psi_core import native_core
 from psi_core.engines.oprf.kept_rows import damaged
 from psi_core.session.packed import NOWHERE, Packed, gather
 
 DIGEST_BYTES = 16
-_KIND = "oprf-label"
+_LABEL = "oprf-label"
+_FILLING = "oprf-filling"
 _KEY_BYTES = 32
+_RANK_BYTES = 8
 _AT_ONCE = 65_536
-"""Labels that are digested at once."""
+"""Rows that are hashed at once."""
 _COMPARED = 256
 """Rows that are compared at once: most are as they were."""
 
@@ -84,16 +87,35 @@ class Said:
                 found += _differing(held[start : start + step], now[start : start + step], start)
         return [place for place in found if rows[place] != NOWHERE]
 
+    def filling(self, generation: bytes, items: Packed, count: int, but: Collection[int]) -> list[int]:
+        """Places of so many items (or of all, if there are fewer) whose labels fill a bucket; none of those in `but`.
+
+        generation: the hash of the one that is built on. A run that is made on it again says the same items again:
+        what two fillings drawn apart have in common would be what has changed.
+        """
+        ranks, step = array("Q"), native_core.HASH // _RANK_BYTES
+        for part in _hashes(self.key, f"{_FILLING} {generation.hex()}", items):
+            ranks.extend(memoryview(part).cast("Q")[::step])
+        passed = frozenset(but)
+        return nsmallest(count, (at for at in range(len(items)) if at not in passed), key=ranks.__getitem__)
+
 
 def digests(key: bytes, size: int, labels: bytes) -> bytes:
     """The digests of packed labels, 16 bytes each, in their order."""
-    ends, found = array("I", range(size, (_AT_ONCE + 1) * size, size)), []
-    for start in range(0, len(labels), _AT_ONCE * size):
-        part = labels[start : start + _AT_ONCE * size]
-        view = native_core.little_endian(memoryview(ends[: len(part) // size]).cast("B"))
-        whole = native_core.native.fingerprints(key, _KIND, part, bytes(view))
-        found += [whole[at : at + DIGEST_BYTES] for at in range(0, len(whole), native_core.HASH)]
+    found = list[bytes]()
+    for part in _hashes(key, _LABEL, Packed(labels, size)):
+        found += [part[at : at + DIGEST_BYTES] for at in range(0, len(part), native_core.HASH)]
     return b"".join(found)
+
+
+def _hashes(key: bytes, kind: str, rows: Packed) -> Iterator[bytes]:
+    """HMAC-SHA-256 of `kind` and each row, packed, of so many rows at a time."""
+    width = rows.width
+    ends = array("I", range(width, (_AT_ONCE + 1) * width, width))
+    for start in range(0, len(rows), _AT_ONCE):
+        part = rows[start : start + _AT_ONCE]
+        view = native_core.little_endian(memoryview(ends[: len(part)]).cast("B"))
+        yield native_core.native.fingerprints(key, kind, bytes(part.buffer), bytes(view))
 
 
 def _differing(held: Sequence[int], now: Sequence[int], start: int) -> list[int]:

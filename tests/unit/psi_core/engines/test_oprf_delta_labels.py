@@ -15,8 +15,9 @@ from psi_core.engines.oprf.kept_rows import JoinedRows, PlainRows
 from psi_core.engines.oprf.labels import label_keys
 from psi_core.engines.oprf.recalled import Recalled
 from psi_core.engines.oprf.said import Said, digests
-from psi_core.engines.oprf.tag_frames import encode_frames
+from psi_core.engines.oprf.tag_frames import TagReader, encode_frames
 from psi_core.errors import EngineFault, ProtocolFault
+from psi_core.session.packed import Packed
 from tests.labelled_epoch import BOUND, SIZE, LabelledEpoch, said
 from tests.oprf_lanes import items
 
@@ -187,6 +188,48 @@ def test_a_generation_without_labels_or_with_others_is_not_built_on() -> None:
     epoch.ours = replace(ours, heard=None)
     with pytest.raises(EngineFault, match="other labels than its generation"):
         epoch.run([1], labelled([1]))
+
+
+def said_again(epoch: LabelledEpoch, peer: dict[int, bytes]) -> set[bytes]:
+    """The tags that one more run with number 1 says again."""
+    found = set[bytes]()
+
+    def look(frames: list[bytes]) -> list[bytes]:
+        tags = TagReader(len(native_core.cut(frames[-1], sealed_size(SIZE))) - 1, epoch.statement.tag_bits)
+        tags.take(frames[-2])
+        found.update(native_core.cut(tags.tags(), width_of(epoch.statement)))
+        return frames
+
+    epoch.run([1], peer, look)
+    return found
+
+
+def test_a_run_that_is_made_again_says_the_same_again_so_that_two_do_not_tell_what_changed() -> None:
+    epoch = LabelledEpoch(bucket=16)
+    epoch.run([1], labelled(range(200)))
+    before = held(epoch)
+    changed = labelled(range(200)) | labelled(range(5, 10), 1)
+    first = said_again(epoch, changed)
+    # The receiver breaks off, or shows the older generation: what both runs say again would be what has changed.
+    epoch.ours, epoch.theirs = before
+    assert len(first) == 16
+    assert said_again(epoch, changed) == first
+    # The next generation fills its bucket with others.
+    assert len(first & said_again(epoch, changed)) < 16
+
+
+def test_the_filling_depends_on_the_key_of_the_digests_and_spares_what_is_named() -> None:
+    numbers = Packed.of(items(range(100)))
+    one, other = Said.first(1, b"x"), Said.first(1, b"x")
+    drawn = one.filling(b"generation", numbers, 10, but={3, 4})
+    assert len(set(drawn)) == 10
+    assert drawn == one.filling(b"generation", numbers, 10, but={3, 4})
+    assert set(drawn) != set(other.filling(b"generation", numbers, 10, but={3, 4}))
+    assert set(one.filling(b"generation", numbers, 98, but={3, 4})) == set(range(100)) - {3, 4}
+    # Places may change: it goes by item.
+    assert {numbers[at] for at in drawn} == {
+        numbers[99 - at] for at in one.filling(b"generation", Packed.of(reversed(numbers)), 10, but={96, 95})
+    }
 
 
 def test_labels_that_do_not_belong_to_what_is_kept() -> None:
