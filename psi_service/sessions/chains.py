@@ -17,11 +17,11 @@ from psi_service.sessions.segment_file import read
 MOST_SEGMENTS = 8
 """A longer chain is written as one base after its session."""
 BASE_PARTS = 8
-"""So is one whose later segments have more than the base's items divided by this."""
+"""So is one whose later segments have more than the base's rows divided by this."""
 
 
 class Link(NamedTuple):
-    """One segment of a chain: its file, the SHA-256 of it, the items in it."""
+    """One segment of a chain: its file, the SHA-256 of it, the rows in it (items, and what labels need)."""
 
     file: str
     file_hash: bytes

@@ -172,7 +172,7 @@ class Generations:
 
     def _write(self, segment: Segment) -> Link:
         name, digest = write(folder(self._store), self._data_key, segment)
-        return Link(name, digest, segment.outputs.count)
+        return Link(name, digest, segment.rows)
 
     def _write_whole(self, made: Made) -> Link:
         before, segment = made.before, made.left.segment

@@ -81,6 +81,12 @@ class Segment:
     said: Said | None = None
     heard: Heard | None = None
 
+    @property
+    def rows(self) -> int:
+        """What is in it, in rows: its items, the labels heard, the older items of which something else was said."""
+        heard = self.heard.rows.count if self.heard else 0
+        return self.outputs.count + heard + (len(self.said.items) // ITEM_BYTES if self.said else 0)
+
     def without(self, erased: Collection[bytes], statement: KeyStatement, *, sends: bool) -> Segment | None:
         """The segment without erased or expired items; None when it holds none of them.
 

@@ -371,6 +371,24 @@ def segments(lab: Lab) -> list[Segment]:
     ]
 
 
+async def test_labels_that_are_said_again_count_when_a_chain_grows_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chains, "BASE_PARTS", 2)
+    mine, theirs = named(range(400)), named(range(100, 500))
+    a, b, terms = await labs(tmp_path, mine, theirs)
+    lengths = []
+    for words in ("fox", "fox", "owl"):
+        theirs = named(range(100, 500), words)
+        holds(b, theirs)
+        await once(a, b, terms)
+        check(a, b, "both", mine, theirs)
+        lengths.append([len(segments(lab)) for lab in (a, b)])
+    # The last run brought few items, but a label of every tag: to go on like that would keep eight of each.
+    assert lengths == [[1, 1], [2, 2], [1, 1]]
+    await stop(a, b)
+
+
 async def test_no_label_lies_open_in_what_is_cached(tmp_path: Path) -> None:
     a, b, terms = await labs(tmp_path, named(range(10)), named(range(5, 15), "silver fox"))
     for _ in range(2):
