@@ -150,7 +150,13 @@ class Increments:
         if statement is None:
             return NOTHING
         due = ("new",) if sends else ("added", "removed", *((RELABELLED,) if labels else ()))
-        names = [_name(each) for each in shown or () if _stated(each) == due]
+        offered = [_name(each) for each in shown or ()]
+        # One that is shown twice is none: the other entry could state our own numbers.
+        names = [
+            name
+            for name, each in zip(offered, shown or (), strict=True)
+            if _stated(each) == due and offered.count(name) == 1
+        ]
         rows = await self._generations.held(statement, unsigned=not sends)
         why, reader = "", self._generations.reader()
         while (chosen := common([row.name for row in rows], names)) is not None:

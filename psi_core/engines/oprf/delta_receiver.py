@@ -60,8 +60,9 @@ class DeltaReceiver:
         unknown, stated = self._known.unknown, self._lane.new
         places = sorted(unknown + self._known.known_at_random(max(stated - len(unknown), 0)))
         if len(places) != stated:
+            # The peer is told these words: how many there are is not for it.
             raise EngineFault(
-                f"oprf: lane {self._lane.match_key} has {len(places):,} new items, {stated:,} stated"
+                f"oprf: lane {self._lane.match_key} has more new items, or fewer items, than the {stated:,} stated"
             )
         return places
 

@@ -30,9 +30,7 @@ class DeltaSender:
         self._width = width_of(lane.statement)
         self._known = Recalled(lane.generation, lane.items, lane.begun)
         if len(self._known.unknown) != lane.added:
-            raise EngineFault(
-                f"oprf: lane {lane.match_key} adds {len(self._known.unknown):,} tags, {lane.added:,} stated"
-            )
+            raise EngineFault(f"oprf: lane {lane.match_key} adds another number of tags than stated")
         self._chunks = cut(lane.new)
         self._blinded: list[bytes] = []
         self._labels = Relabelling(lane, self._known) if lane.sender_labels else None

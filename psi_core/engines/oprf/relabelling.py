@@ -36,8 +36,9 @@ class Relabelling:
         self._changed = said.differing(known.rows, self._digests)
         others = lane.relabelled - len(self._changed)
         if others < 0:
+            # The peer is told these words: how many there are is not for it.
             raise EngineFault(
-                f"oprf: lane {lane.match_key} has {len(self._changed):,} changed labels, {lane.relabelled:,} stated"
+                f"oprf: lane {lane.match_key} has more changed labels than the {lane.relabelled:,} stated"
             )
         passed = {*known.unknown, *self._changed}
         filling = said.filling(lane.generation.name.hash, known.items, others, passed) if others else []

@@ -23,7 +23,7 @@ from psi_core.kinds.labels import label_size
 from psi_core.kinds.match_key import MatchKey
 from psi_core.session.closing import Record
 from psi_core.session.items import items_of
-from psi_core.session.opening import SessionLabels
+from psi_core.session.opening import GenerationTerms, SessionLabels
 from psi_core.session.packed import Packed
 from psi_core.wire.session_pb2 import SessionFrame
 from psi_service.actors.words import seal_word
@@ -31,6 +31,7 @@ from psi_service.matches.peer_labels import open_label
 from psi_service.retention.elements import forget_cached, forget_elements
 from psi_service.sessions import chains
 from psi_service.sessions.generations import Generations, folder
+from psi_service.sessions.increments import Step
 from psi_service.sessions.progress import Phase
 from psi_service.sessions.segment_file import read
 from psi_service.sessions.views import SessionView
@@ -369,6 +370,40 @@ def segments(lab: Lab) -> list[Segment]:
         read(folder(lab.store), row["file"], lab.keys.data_key, row["file_hash"])
         for row in sorted(rows, key=lambda row: row["place"])
     ]
+
+
+async def test_an_offer_cannot_state_the_numbers_of_the_lab_that_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, theirs = named(range(10)), named(range(5, 200))
+    a, b, terms = await labs(tmp_path, mine, theirs)
+    for direction, numbers in (
+        (
+            "both",
+            {"added": 64, "removed": 64, "relabelled": 0},
+        ),  # the peer sends, and would say how many it has
+        ("responder", {"new": 0}),  # the peer receives
+    ):
+        await once(a, b, terms, direction)
+        theirs |= named(range(50, 87), "owl")
+        holds(b, theirs)
+
+        def twice(step: Step, numbers: dict[str, int] = numbers) -> tuple[GenerationTerms, ...] | None:
+            """The same generation twice: as it is due, and before that with numbers of the peer's."""
+            return step.shown and tuple(
+                terms for one in step.shown for terms in (one.terms.model_copy(update=numbers), one.terms)
+            )
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Step, "terms", property(twice))
+            view = await once(a, b, terms, direction)
+        # The run would be full; a sender that dials begins an epoch for that.
+        if direction == "responder":
+            assert "(rule epoch)" in str(view.reason)
+            view = await once(a, b, terms, direction)
+        assert how(view).startswith("in full")
+        check(a, b, direction, mine, theirs)
+    await stop(a, b)
 
 
 async def test_labels_that_are_said_again_count_when_a_chain_grows_long(
