@@ -62,5 +62,7 @@ class TagReader:
         self._parts.append(tags)
 
     def tags(self) -> bytes:
-        """All tags, sorted and packed."""
-        return b"".join(self._parts)
+        """All tags, sorted and packed; joined once."""
+        if len(self._parts) > 1:
+            self._parts = [b"".join(self._parts)]
+        return self._parts[0] if self._parts else b""

@@ -111,6 +111,18 @@ def test_tags_and_return_values_are_sorted_so_that_no_order_is_told() -> None:
         assert all(before < after for before, after in pairwise(values))
 
 
+def test_tags_of_several_frames_are_joined_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each frame of labels asks for them again, and a peer may send a thousand."""
+    monkeypatch.setattr(tag_frames, "TAGS_A_FRAME", 4)
+    tags = b"".join(number.to_bytes(2, "big") for number in range(0, 500, 50))
+    reader = tag_frames.TagReader(10, 16)
+    for frame in tag_frames.encode_frames(tags, 16):
+        reader.take(frame)
+    assert reader.complete
+    assert reader.tags() == tags
+    assert reader.tags() is reader.tags()
+
+
 def test_every_run_blinds_anew_and_tags_stay_within_an_epoch() -> None:
     key = EpochKey.fresh()
     both = [lanes(range(8), range(8), key=key).machines() for _ in range(2)]
