@@ -105,14 +105,15 @@ class JoinedRows:
     def rows(self, rows: Sequence[int]) -> bytes:
         """These rows, in any order, packed in theirs."""
         order = sorted(range(len(rows)), key=rows.__getitem__)
-        found, held, block, width = [b""] * len(rows), (-1, -1), b"", self._width
+        width = self._width
+        found, held, block = bytearray(len(rows) * width), (-1, -1), b""
         for at in order:
             part = bisect_right(self._starts, rows[at]) - 1
             number, place = divmod(rows[at] - self._starts[part], ROWS_A_BLOCK)
             if held != (part, number):
                 held, block = (part, number), self._parts[part].block(number)
-            found[at] = block[place * width : (place + 1) * width]
-        return b"".join(found)
+            found[at * width : (at + 1) * width] = block[place * width : (place + 1) * width]
+        return bytes(found)
 
 
 class ChosenRows:

@@ -94,22 +94,22 @@ class Recalled:
         known = [at for at in places if self.rows[at] != NOWHERE]
         rows = memoryview(array("I", [self.rows[at] for at in known])).cast("B")
         kept = self._generation.known.tags(bytes(native_core.little_endian(rows)))
-        return self._joined(places, known, kept, self._tags, width)
+        return self._joined(places, kept, self._tags, width)
 
     def outputs_of(self, places: Sequence[int]) -> bytes:
         """Outputs of the items at these places, packed."""
         known = [at for at in places if self.rows[at] != NOWHERE]
         kept = self._generation.outputs.rows([self.rows[at] for at in known])
-        return self._joined(places, known, kept, self._outputs, OUTPUT_BYTES)
+        return self._joined(places, kept, self._outputs, OUTPUT_BYTES)
 
-    def _joined(
-        self, places: Sequence[int], known: Sequence[int], kept: bytes, learnt: bytes, width: int
-    ) -> bytes:
-        """Values of `width` bytes of these places: of the known ones among them, and of all unknown items."""
-        where = {place: (kept, at) for at, place in enumerate(known)}
-        where |= {place: (learnt, at) for at, place in enumerate(self.unknown)}
-        found = (where[place] for place in places)
-        return b"".join(packed[at * width : (at + 1) * width] for packed, at in found)
+    def _joined(self, places: Sequence[int], kept: bytes, learnt: bytes, width: int) -> bytes:
+        """Values of `width` bytes of these places: `kept` of the known ones, `learnt` of all unknown items."""
+        first = len(kept) // width
+        known = iter(range(first))
+        new = {place: first + at for at, place in enumerate(self.unknown)}
+        order = array("I", (new[place] if place in new else next(known) for place in places))
+        view = native_core.little_endian(memoryview(order).cast("B"))
+        return native_core.native.gather(kept + learnt, width, view)
 
     def returned(self, values: bytes, context: bytes, width: int) -> list[int]:
         """Places of the items whose return value for `context` is among sorted `values` of `width` bytes."""
