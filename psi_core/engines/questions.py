@@ -116,9 +116,14 @@ def stated(lane: Lane) -> tuple[str, ...]:
     return tuple(name for name in (*CHANGES, RELABELLED) if lane.generations and name in lane.parameters)
 
 
+def sender_fields(offer: Offer) -> tuple[str, ...]:
+    """The fields of the labels that the sending side of engine `oprf` gives; none where it gives none."""
+    return offer.labels_of(sender_side(offer.direction))
+
+
 def sender_labels(offer: Offer) -> int:
-    """Bytes of each label that the sending side of engine `oprf` gives; 0 where it gives none."""
-    return label_size(offer.labels_of(sender_side(offer.direction)))
+    """Bytes of each of these labels; 0 where there are none."""
+    return label_size(sender_fields(offer))
 
 
 def same(one: GenerationTerms, other: GenerationTerms) -> bool:

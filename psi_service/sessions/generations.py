@@ -21,8 +21,10 @@ from psi_core.engines.oprf.generation import Generation
 from psi_core.engines.oprf.key import KeyStatement
 from psi_core.engines.oprf.lane import item_domain
 from psi_core.engines.oprf.segment import GenerationName, Left, Segment
+from psi_core.engines.questions import sender_fields
 from psi_core.errors import PsiError, StoreError
 from psi_core.session.items import items_of
+from psi_core.session.opening import Offer
 from psi_service.sessions.chains import Chain, ChainReader, Link, chain_of, grown_long, set_chain
 from psi_service.sessions.segment_file import FOLDER, read, remove, write
 from psi_service.store.database import Store
@@ -35,10 +37,11 @@ KEPT = 2
 
 @dataclass(frozen=True)
 class Held:
-    """One row: a generation that this side may build on."""
+    """One row: a generation that this side may build on; `fields`: of the sender's labels that went along."""
 
     row: dict[str, Any] = field(repr=False)
     chain: Chain = field(repr=False)
+    fields: tuple[str, ...] = ()
 
     @property
     def name(self) -> GenerationName:
@@ -74,12 +77,15 @@ class Generations:
 
         def work(db: sqlite_utils.Database) -> list[Held]:
             rows = db.query(
-                "SELECT * FROM generations WHERE agreement = ? AND match_key = ? AND sender = ? AND epoch = ?"
+                "SELECT generations.*, offer FROM generations JOIN sessions USING (session_id)"
+                " WHERE generations.agreement = ? AND match_key = ? AND sender = ? AND epoch = ?"
                 " AND (held IS NOT NULL OR ?) ORDER BY held IS NOT NULL, held DESC, id DESC",
                 (*name, unsigned),
             )
             return [
-                Held(row, chain_of(db, row["id"])) for row in rows if row["statement"] == statement.text()
+                Held(row, chain_of(db, row["id"]), sender_fields(Offer.unverified(row["offer"])))
+                for row in rows
+                if row["statement"] == statement.text()
             ]
 
         return await self._store.query(work)

@@ -15,14 +15,19 @@ from psi_core.engines.oprf.generation import Generation, common
 from psi_core.engines.oprf.key import KeyStatement
 from psi_core.engines.oprf.recalled import Recalled
 from psi_core.engines.oprf.segment import GenerationName
-from psi_core.engines.questions import CHANGES, RELABELLED, same, sender_labels
+from psi_core.engines.questions import CHANGES, RELABELLED, same, sender_fields
 from psi_core.errors import ProtocolFault
+from psi_core.kinds.labels import label_size
 from psi_core.session.opening import Accept, GenerationTerms, Offer
 from psi_core.session.packed import Packed
 from psi_service.sessions.epoch_keys import KEYED, EpochKeys, LaneKey, LaneKeys
 from psi_service.sessions.freezing import Frozen, Room
+from psi_service.sessions.generations import Held
 
 log = structlog.get_logger()
+
+Fields = tuple[str, ...]
+"""Names of what labels say; none where none go along."""
 
 NONE_HERE = "in full: this lab holds no generation of this epoch"
 NONE_COMMON = "in full: the two labs hold no generation in common"
@@ -85,11 +90,11 @@ class Increments:
         self._generations = keys.generations
 
     async def before_offer(
-        self, agreement: Agreement, peer: str, match_keys: Sequence[str], *, sends: bool, labels: int
+        self, agreement: Agreement, peer: str, match_keys: Sequence[str], *, sends: bool, fields: Fields
     ) -> tuple[Standing, ...]:
         """Initiator: per match key, what a lane of engine `oprf` may build on.
 
-        labels: bytes of each label of the sender's, whoever that is; 0: none go along.
+        fields: of the labels of the sender, whoever that is.
         """
         found = []
         for name in match_keys:
@@ -97,17 +102,17 @@ class Increments:
                 statement = await self._keys.current(agreement.hash(), name)
             else:
                 statement = await self._keys.last_shown(peer, agreement.hash(), name)
-            found.append(await self.to_offer(statement, sends=sends, labels=labels))
+            found.append(await self.to_offer(statement, sends=sends, fields=fields))
         return tuple(found)
 
     async def before_accept(self, offer: Offer, shown: LaneKeys, *, sends: bool) -> tuple[Standing, ...]:
         """Responder: per lane, what it builds on; `shown` are the keys that the Offer proves."""
-        labels, found = sender_labels(offer), []
+        fields, found = sender_fields(offer), []
         for lane, key in zip(offer.lanes, shown, strict=True):
             statement = key.statement if key else None
             if lane.engine == KEYED and sends:
                 statement = await self._keys.current(bytes.fromhex(offer.agreement), lane.match_key)
-            found.append(await self.to_accept(statement, lane.generations, sends=sends, labels=labels))
+            found.append(await self.to_accept(statement, lane.generations, sends=sends, fields=fields))
         return tuple(found)
 
     async def steps(
@@ -121,7 +126,7 @@ class Increments:
             ]
         )
 
-    async def to_offer(self, statement: KeyStatement | None, *, sends: bool, labels: int) -> Standing:
+    async def to_offer(self, statement: KeyStatement | None, *, sends: bool, fields: Fields) -> Standing:
         """Initiator: what its Offer may show; a sender's set is frozen to suit one generation, so it shows one."""
         if statement is None:
             return NOTHING
@@ -132,7 +137,7 @@ class Increments:
             if len(found) == (1 if sends else 2):
                 break
             loaded = await self._generations.load(row, reader)
-            if loaded is not None and loaded.label_size == labels:
+            if loaded is not None and _labelled(row, loaded, fields):
                 found.append(loaded)
             elif loaded is not None:
                 why = OTHER_LABELS
@@ -144,12 +149,12 @@ class Increments:
         shown: Sequence[GenerationTerms] | None,
         *,
         sends: bool,
-        labels: int,
+        fields: Fields,
     ) -> Standing:
         """Responder: the newest generation that the Offer shows, in the form that is due, and this side holds."""
         if statement is None:
             return NOTHING
-        due = ("new",) if sends else ("added", "removed", *((RELABELLED,) if labels else ()))
+        due = ("new",) if sends else ("added", "removed", *((RELABELLED,) if fields else ()))
         offered = [_name(each) for each in shown or ()]
         # One that is shown twice is none: the other entry could state our own numbers.
         names = [
@@ -162,7 +167,7 @@ class Increments:
         while (chosen := common([row.name for row in rows], names)) is not None:
             row = next(row for row in rows if row.name == chosen)
             loaded = await self._generations.load(row, reader)
-            if loaded is not None and loaded.label_size == labels:
+            if loaded is not None and _labelled(row, loaded, fields):
                 return Standing(statement, (loaded,))
             if loaded is not None:
                 why = OTHER_LABELS
@@ -177,6 +182,15 @@ class Increments:
             _counted, standing.statement, standing.found, frozen, bucket, sends=sends
         )
         return Step(made, NONE_COMMON if made else NOT_WHOLE)
+
+
+def _labelled(held: Held, loaded: Generation, fields: Fields) -> bool:
+    """Whether a generation has labels of these fields.
+
+    Others of the same width will not do: what says the same in both, as what says nothing does, would not be said
+    again, so that an Offer's choice of fields would tell the receiver of tags that do not match.
+    """
+    return held.fields == fields and loaded.label_size == label_size(fields)
 
 
 def _counted(

@@ -14,7 +14,6 @@ from psi_core.engines.oprf.key import MOST_EVALUATIONS
 from psi_core.engines.oprf.lane import sender_side
 from psi_core.errors import InvalidProof, InvalidText, ProtocolFault, Refused
 from psi_core.identity.card import Card
-from psi_core.kinds.labels import label_size
 from psi_core.session.closing import Record
 from psi_core.session.counter import proven_highest
 from psi_core.session.opening import (
@@ -171,7 +170,7 @@ class Initiator:
         labels = self._labels(plan, peer)
         fields = labels and (labels.initiator if sends else labels.responder)
         found = await self._increments.before_offer(
-            plan.agreement, peer.lab, plan.match_keys, sends=sends, labels=label_size(fields or ())
+            plan.agreement, peer.lab, plan.match_keys, sends=sends, fields=fields or ()
         )
         return found, tuple(
             room(each, plan.agreement, name) if sends else None

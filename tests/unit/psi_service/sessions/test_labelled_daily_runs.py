@@ -31,7 +31,7 @@ from psi_service.matches.peer_labels import open_label
 from psi_service.retention.elements import forget_cached, forget_elements
 from psi_service.sessions import chains
 from psi_service.sessions.generations import Generations, folder
-from psi_service.sessions.increments import Step
+from psi_service.sessions.increments import OTHER_LABELS, Step
 from psi_service.sessions.progress import Phase
 from psi_service.sessions.segment_file import read
 from psi_service.sessions.views import SessionView
@@ -370,6 +370,25 @@ def segments(lab: Lab) -> list[Segment]:
         read(folder(lab.store), row["file"], lab.keys.data_key, row["file_hash"])
         for row in sorted(rows, key=lambda row: row["place"])
     ]
+
+
+async def test_an_offer_cannot_choose_fields_to_learn_of_what_nothing_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One field today and another of its width tomorrow: all is said again but dummies, of which nothing is."""
+    grant = LabelGrant(lab=LAB_B, fields=("first_seen", "last_seen"))
+    mine, theirs = named(range(10)), named(range(5, 200))
+    a, b, terms = await labs(tmp_path, mine, theirs, labels=(grant,))
+    await once(a, b, terms, "initiator")
+    for field in grant.fields:
+        one = SessionLabels(responder=(field,))
+        with monkeypatch.context() as patch:
+            patch.setattr(a.sessions._initiator, "_labels", lambda plan, peer, one=one: one)  # type: ignore[attr-defined]
+            assert how(await once(a, b, terms, "initiator")) == OTHER_LABELS
+            # As long as it asks for the same field, a run builds on a run.
+            assert how(await once(a, b, terms, "initiator")).startswith("on generation 1")
+    assert how(await once(a, b, terms, "initiator")) == OTHER_LABELS
+    await stop(a, b)
 
 
 async def test_an_offer_cannot_state_the_numbers_of_the_lab_that_answers(
