@@ -205,7 +205,7 @@ class Lab:
         self.directory = directory
         self.keys = NodeKeys.generate(name, START)
         self.card = Card.read(self.keys.card(name, f"{name}:7443", START))
-        self.limits = limits or Limits(idle_seconds=20, session_seconds=60)
+        self.limits = limits or Limits(idle_seconds=20, session_seconds=60, redial_seconds=())
         self.peers: dict[str, Lab] = {}
         self.engines: dict[str, Engine] = dict(engines()) | {"openmined": PlainEngine()}
         self.worker: Worker = NoWorker()

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bpsi_core/wire/session.proto\x12\rpsi_core.wire\"\xb3\x02\n\x0cSessionFrame\x12\x0f\n\x05offer\x18\x01 \x01(\x0cH\x00\x12\x10\n\x06\x61\x63\x63\x65pt\x18\x02 \x01(\x0cH\x00\x12\x10\n\x06refuse\x18\x03 \x01(\x0cH\x00\x12%\n\x05\x62\x65gin\x18\x04 \x01(\x0b\x32\x14.psi_core.wire.BeginH\x00\x12,\n\x06\x65ngine\x18\x05 \x01(\x0b\x32\x1a.psi_core.wire.EngineFrameH\x00\x12\x14\n\npre_record\x18\x06 \x01(\x0cH\x00\x12\'\n\x06result\x18\x07 \x01(\x0b\x32\x15.psi_core.wire.ResultH\x00\x12\x10\n\x06record\x18\x08 \x01(\x0cH\x00\x12/\n\ncheckpoint\x18\t \x01(\x0b\x32\x19.psi_core.wire.CheckpointH\x00\x12\x0f\n\x05\x61\x62ort\x18\n \x01(\x0cH\x00\x42\x06\n\x04\x62ody\"(\n\x05\x42\x65gin\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0b\n\x03\x63tx\x18\x02 \x01(\x0c\"9\n\x0b\x45ngineFrame\x12\x0c\n\x04lane\x18\x01 \x01(\r\x12\x0b\n\x03run\x18\x02 \x01(\r\x12\x0f\n\x07payload\x18\x03 \x01(\x0c\"\x17\n\x06Result\x12\r\n\x05lanes\x18\x01 \x03(\t\"[\n\nCheckpoint\x12\x0c\n\x04note\x18\x01 \x01(\x0c\x12\x10\n\x08\x63osigned\x18\x02 \x01(\x0c\x12\x12\n\nproof_from\x18\x03 \x01(\x04\x12\x19\n\x11\x63onsistency_proof\x18\x04 \x03(\x0c\x32O\n\x08Sessions\x12\x43\n\x03Run\x12\x1b.psi_core.wire.SessionFrame\x1a\x1b.psi_core.wire.SessionFrame(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bpsi_core/wire/session.proto\x12\rpsi_core.wire\"\x87\x03\n\x0cSessionFrame\x12\x0f\n\x05offer\x18\x01 \x01(\x0cH\x00\x12\x10\n\x06\x61\x63\x63\x65pt\x18\x02 \x01(\x0cH\x00\x12\x10\n\x06refuse\x18\x03 \x01(\x0cH\x00\x12%\n\x05\x62\x65gin\x18\x04 \x01(\x0b\x32\x14.psi_core.wire.BeginH\x00\x12,\n\x06\x65ngine\x18\x05 \x01(\x0b\x32\x1a.psi_core.wire.EngineFrameH\x00\x12\x14\n\npre_record\x18\x06 \x01(\x0cH\x00\x12\'\n\x06result\x18\x07 \x01(\x0b\x32\x15.psi_core.wire.ResultH\x00\x12\x10\n\x06record\x18\x08 \x01(\x0cH\x00\x12/\n\ncheckpoint\x18\t \x01(\x0b\x32\x19.psi_core.wire.CheckpointH\x00\x12\x0f\n\x05\x61\x62ort\x18\n \x01(\x0cH\x00\x12\'\n\x06resume\x18\x0b \x01(\x0b\x32\x15.psi_core.wire.ResumeH\x00\x12)\n\x07resumed\x18\x0c \x01(\x0b\x32\x16.psi_core.wire.ResumedH\x00\x42\x06\n\x04\x62ody\"(\n\x05\x42\x65gin\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0b\n\x03\x63tx\x18\x02 \x01(\x0c\";\n\x06Resume\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0b\n\x03\x63tx\x18\x02 \x01(\x0c\x12\x10\n\x08\x61nswered\x18\x03 \x01(\x04\"\x1b\n\x07Resumed\x12\x10\n\x08\x61nswered\x18\x01 \x01(\x04\"9\n\x0b\x45ngineFrame\x12\x0c\n\x04lane\x18\x01 \x01(\r\x12\x0b\n\x03run\x18\x02 \x01(\r\x12\x0f\n\x07payload\x18\x03 \x01(\x0c\"\x17\n\x06Result\x12\r\n\x05lanes\x18\x01 \x03(\t\"[\n\nCheckpoint\x12\x0c\n\x04note\x18\x01 \x01(\x0c\x12\x10\n\x08\x63osigned\x18\x02 \x01(\x0c\x12\x12\n\nproof_from\x18\x03 \x01(\x04\x12\x19\n\x11\x63onsistency_proof\x18\x04 \x03(\x0c\x32O\n\x08Sessions\x12\x43\n\x03Run\x12\x1b.psi_core.wire.SessionFrame\x1a\x1b.psi_core.wire.SessionFrame(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,15 +32,19 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'psi_core.wire.session_pb2',
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_SESSIONFRAME']._serialized_start=47
-  _globals['_SESSIONFRAME']._serialized_end=354
-  _globals['_BEGIN']._serialized_start=356
-  _globals['_BEGIN']._serialized_end=396
-  _globals['_ENGINEFRAME']._serialized_start=398
-  _globals['_ENGINEFRAME']._serialized_end=455
-  _globals['_RESULT']._serialized_start=457
-  _globals['_RESULT']._serialized_end=480
-  _globals['_CHECKPOINT']._serialized_start=482
-  _globals['_CHECKPOINT']._serialized_end=573
-  _globals['_SESSIONS']._serialized_start=575
-  _globals['_SESSIONS']._serialized_end=654
+  _globals['_SESSIONFRAME']._serialized_end=438
+  _globals['_BEGIN']._serialized_start=440
+  _globals['_BEGIN']._serialized_end=480
+  _globals['_RESUME']._serialized_start=482
+  _globals['_RESUME']._serialized_end=541
+  _globals['_RESUMED']._serialized_start=543
+  _globals['_RESUMED']._serialized_end=570
+  _globals['_ENGINEFRAME']._serialized_start=572
+  _globals['_ENGINEFRAME']._serialized_end=629
+  _globals['_RESULT']._serialized_start=631
+  _globals['_RESULT']._serialized_end=654
+  _globals['_CHECKPOINT']._serialized_start=656
+  _globals['_CHECKPOINT']._serialized_end=747
+  _globals['_SESSIONS']._serialized_start=749
+  _globals['_SESSIONS']._serialized_end=828
 # @@protoc_insertion_point(module_scope)

@@ -7,7 +7,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class SessionFrame(_message.Message):
-    __slots__ = ("offer", "accept", "refuse", "begin", "engine", "pre_record", "result", "record", "checkpoint", "abort")
+    __slots__ = ("offer", "accept", "refuse", "begin", "engine", "pre_record", "result", "record", "checkpoint", "abort", "resume", "resumed")
     OFFER_FIELD_NUMBER: _ClassVar[int]
     ACCEPT_FIELD_NUMBER: _ClassVar[int]
     REFUSE_FIELD_NUMBER: _ClassVar[int]
@@ -18,6 +18,8 @@ class SessionFrame(_message.Message):
     RECORD_FIELD_NUMBER: _ClassVar[int]
     CHECKPOINT_FIELD_NUMBER: _ClassVar[int]
     ABORT_FIELD_NUMBER: _ClassVar[int]
+    RESUME_FIELD_NUMBER: _ClassVar[int]
+    RESUMED_FIELD_NUMBER: _ClassVar[int]
     offer: bytes
     accept: bytes
     refuse: bytes
@@ -28,7 +30,9 @@ class SessionFrame(_message.Message):
     record: bytes
     checkpoint: Checkpoint
     abort: bytes
-    def __init__(self, offer: _Optional[bytes] = ..., accept: _Optional[bytes] = ..., refuse: _Optional[bytes] = ..., begin: _Optional[_Union[Begin, _Mapping]] = ..., engine: _Optional[_Union[EngineFrame, _Mapping]] = ..., pre_record: _Optional[bytes] = ..., result: _Optional[_Union[Result, _Mapping]] = ..., record: _Optional[bytes] = ..., checkpoint: _Optional[_Union[Checkpoint, _Mapping]] = ..., abort: _Optional[bytes] = ...) -> None: ...
+    resume: Resume
+    resumed: Resumed
+    def __init__(self, offer: _Optional[bytes] = ..., accept: _Optional[bytes] = ..., refuse: _Optional[bytes] = ..., begin: _Optional[_Union[Begin, _Mapping]] = ..., engine: _Optional[_Union[EngineFrame, _Mapping]] = ..., pre_record: _Optional[bytes] = ..., result: _Optional[_Union[Result, _Mapping]] = ..., record: _Optional[bytes] = ..., checkpoint: _Optional[_Union[Checkpoint, _Mapping]] = ..., abort: _Optional[bytes] = ..., resume: _Optional[_Union[Resume, _Mapping]] = ..., resumed: _Optional[_Union[Resumed, _Mapping]] = ...) -> None: ...
 
 class Begin(_message.Message):
     __slots__ = ("session_id", "ctx")
@@ -37,6 +41,22 @@ class Begin(_message.Message):
     session_id: str
     ctx: bytes
     def __init__(self, session_id: _Optional[str] = ..., ctx: _Optional[bytes] = ...) -> None: ...
+
+class Resume(_message.Message):
+    __slots__ = ("session_id", "ctx", "answered")
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    CTX_FIELD_NUMBER: _ClassVar[int]
+    ANSWERED_FIELD_NUMBER: _ClassVar[int]
+    session_id: str
+    ctx: bytes
+    answered: int
+    def __init__(self, session_id: _Optional[str] = ..., ctx: _Optional[bytes] = ..., answered: _Optional[int] = ...) -> None: ...
+
+class Resumed(_message.Message):
+    __slots__ = ("answered",)
+    ANSWERED_FIELD_NUMBER: _ClassVar[int]
+    answered: int
+    def __init__(self, answered: _Optional[int] = ...) -> None: ...
 
 class EngineFrame(_message.Message):
     __slots__ = ("lane", "run", "payload")

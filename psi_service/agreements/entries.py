@@ -10,6 +10,8 @@ from psi_core.log.entry import EntryKind
 from psi_service.agreements import rows
 from psi_service.agreements.rows import Row
 from psi_service.log.node_log import NodeLog
+from psi_service.sessions.resumptions import dropped_under
+from psi_service.store.database import Store
 
 
 def log_agreement(
@@ -20,10 +22,15 @@ def log_agreement(
     log.append(db, EntryKind.AGREEMENT, body, peer=peer)
 
 
-def log_and_revoke(log: NodeLog, db: Database, row: Row, revocation: Revocation, note: bytes) -> Row:
-    """Log a revocation and end the agreement. Raises Conflict when it has ended before."""
+def log_and_revoke(
+    store: Store, log: NodeLog, db: Database, row: Row, revocation: Revocation, note: bytes
+) -> Row:
+    """Log a revocation and end the agreement, and with it what is suspended under it. Raises Conflict when it has
+    ended before.
+    """
     if row.state == "revoked":
         raise Conflict("the agreement is revoked already")
     body = {"agreement": revocation.agreement, "note": note.decode()}
     log.append(db, EntryKind.REVOCATION, body, peer=row.peer)
+    dropped_under(store, db, row.hash)
     return rows.put_revoked(db, row, note)

@@ -95,7 +95,7 @@ class IncomingAgreements:
                 raise NotFound("the revocation is of an agreement that is not known here")
             if row.state == "revoked":
                 return "known"
-            log_and_revoke(self._log, db, row, revocation, note)
+            log_and_revoke(self._store, self._log, db, row, revocation, note)
             return "revoked"
 
         return await self._store.transaction(work)

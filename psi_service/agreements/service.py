@@ -146,7 +146,9 @@ class AgreementService:
 
         def work(db: Database) -> Row:
             note = revocation.signed(self._keys.document)
-            return log_and_revoke(self._log, db, rows.named(db, row.hash.hex()), revocation, note)
+            return log_and_revoke(
+                self._store, self._log, db, rows.named(db, row.hash.hex()), revocation, note
+            )
 
         return await self._sent(await self._store.transaction(work), send)
 

@@ -1,7 +1,7 @@
 """A backup of a node, made while it runs: one consistent state of its database, with keys, card, settings and head.
 
 Epoch keys stay out: what was evaluated under a key must not be evaluated under it again once time was set back.
-In the copy every epoch has ended, so a node that it is restored to begins new ones.
+In the copy every epoch has ended, so a node that it is restored to begins new ones. No session goes on from it either.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from psi_service.store.reading import copy_store
 from psi_service.version import version
 
 _EPOCHS = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'epoch_keys'"
+_RESUMPTIONS = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'resumptions'"
 _END_EPOCHS = "UPDATE epoch_keys SET secret = NULL, ended = coalesce(ended, ?)"
 
 
@@ -87,6 +88,8 @@ def _without_epoch_keys(copy: Path, made: str) -> int:
             )
         if connection.execute(_EPOCHS).fetchone() is not None:
             connection.execute(_END_EPOCHS, (made,))
+        if connection.execute(_RESUMPTIONS).fetchone() is not None:
+            connection.execute("DELETE FROM resumptions")
         connection.execute("VACUUM")
         return int(connection.execute("SELECT count(*) FROM log_entries").fetchone()[0])
 

@@ -88,7 +88,9 @@ class Node:
         self.renewing = Renewing(
             ground.settings, ground.keys, self._sessions.desk, self.recovering, self._rounds.ask_all
         )
-        self._retention = RetentionRounds(self.services.retention, ground.settings.retention_seconds)
+        self._retention = RetentionRounds(
+            self.services.retention, self._sessions.service, ground.settings.retention_seconds
+        )
         self._admin_port: AdminPort | None = None
         self._asking: asyncio.Task[None] | None = None
         self._port = 0

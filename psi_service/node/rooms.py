@@ -49,6 +49,7 @@ from psi_service.sessions.freezer import Freezer
 from psi_service.sessions.generations import Generations
 from psi_service.sessions.incoming import IncomingSessions
 from psi_service.sessions.progress import Progress, Role
+from psi_service.sessions.resumptions import Resumptions
 from psi_service.sessions.running import Running
 from psi_service.sessions.service import SessionService
 from psi_service.sessions.surroundings import Limits, Surroundings
@@ -243,7 +244,10 @@ def _retention(ground: Ground, terms: TermRooms, sessions: SessionRooms) -> Rete
         ground.clock,
         data_key=ground.keys.data_key,
         current_key=terms.current_key,
-        caches=Generations(ground.store, ground.keys.data_key),
+        caches=(
+            Generations(ground.store, ground.keys.data_key),
+            Resumptions(ground.store, ground.keys.data_key),
+        ),
         standing_still=sessions.freezer.stillness.broken,
     )
 

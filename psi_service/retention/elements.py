@@ -79,10 +79,11 @@ def forget_elements(
         gone_elements.setdefault(match_key.name, set()).update(gone)
 
 
-def forget_cached(db: Database, gone_elements: Gone, caches: Caches) -> None:
+def forget_cached(db: Database, gone_elements: Gone, caches: Sequence[Caches]) -> None:
     """Take what is gone out of every cache, in the open transaction."""
     for match_key, elements in gone_elements.items():
-        caches.forget(db, match_key, sorted(elements))
+        for each in caches:
+            each.forget(db, match_key, sorted(elements))
 
 
 def forget_matches(

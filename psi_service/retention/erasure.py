@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pydantic import BaseModel, ConfigDict, Field
 from sqlite_utils import Database
 
@@ -50,7 +52,7 @@ def preview(db: Database, actor: int, reference: str, *, erased: bool = False) -
     )
 
 
-def erase(db: Database, actor: int, consortium_key: bytes, now: str, caches: Caches) -> None:
+def erase(db: Database, actor: int, consortium_key: bytes, now: str, caches: Sequence[Caches]) -> None:
     """Erase it, in the open transaction; `now` (RFC 3339) keeps older backups from bringing it back."""
     with wiped(db):
         gone: Gone = {}

@@ -42,7 +42,7 @@ def expired_actors(db: Database, now: datetime) -> list[int]:
 
 
 def purge_expired(
-    db: Database, actors: Sequence[int], consortium_key: bytes, now: datetime, caches: Caches
+    db: Database, actors: Sequence[int], consortium_key: bytes, now: datetime, caches: Sequence[Caches]
 ) -> int:
     """Purge the expired indicators of `actors`, in the open transaction; returns how many there were."""
     match_keys, moment = match_keys_in_use(db), instant(now)

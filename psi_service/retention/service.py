@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from functools import partial
@@ -41,7 +41,7 @@ class RetentionService:
         *,
         data_key: bytes,
         current_key: CurrentKey,
-        caches: Caches,
+        caches: Sequence[Caches],
         standing_still: StandingStill,
     ) -> None:
         self._store = store
@@ -49,7 +49,7 @@ class RetentionService:
         self._clock = clock
         self._data_key = data_key
         self._current_key = current_key
-        self._caches = caches
+        self._caches = tuple(caches)
         self._standing_still = standing_still
 
     async def expire(self) -> int:

@@ -20,7 +20,7 @@ from psi_core.session.closing import Chunks, PreRecord, Record
 from psi_core.session.opening import Abort, Offer
 from psi_service.bundles import keeping as bundles
 from psi_service.matches.publish import publish
-from psi_service.sessions import generations
+from psi_service.sessions import generations, resumptions
 from psi_service.sessions.books import Desk, update_session
 from psi_service.sessions.holding import Matched, hold_matches
 from psi_service.sessions.open_session import Learned, OpenSession
@@ -158,6 +158,7 @@ class ClosingBooks:
         self._drop(db, offer.session_id)
         generations.dropped(self._desk.store, db, offer.session_id, doubtful=code in _DOUBTFUL)
         bundles.dropped(self._desk.store, db, offer.session_id)
+        resumptions.dropped(self._desk.store, db, offer.session_id)
         update_session(
             db,
             offer.session_id,
@@ -181,6 +182,7 @@ class ClosingBooks:
             raise SessionAborted("the agreement was revoked while the session was open")
         self._desk.log_note(db, EntryKind.PRE_RECORD, note, session.peer.lab)
         update_session(db, session.session_id, **{column: note})
+        resumptions.dropped(self._desk.store, db, session.session_id)
         db.execute(
             "UPDATE sessions SET pre_recorded = coalesce(pre_recorded, ?) WHERE session_id = ?",
             (self._desk.now(), session.session_id),

@@ -7,19 +7,31 @@ from collections.abc import Awaitable
 from typing import Any, Literal, TypeVar, cast
 
 from psi_client.session_stream import SessionStream
+from psi_client.wire_bounds import check_hash, check_session_id
 from psi_core.errors import PeerUnreachable, ProtocolFault, SessionAborted, VerificationError
 from psi_core.log.key import Verifier
 from psi_core.log.note import Note
 from psi_core.session.opening import Abort
-from psi_core.wire.session_pb2 import Begin, Checkpoint, EngineFrame, Result, SessionFrame
+from psi_core.wire.session_pb2 import Begin, Checkpoint, EngineFrame, Result, Resume, Resumed, SessionFrame
 
 FRAME_BYTES = 1 << 20
 NOTE_BYTES = 64 << 10
 
 T = TypeVar("T")
-Body = bytes | Begin | EngineFrame | Result | Checkpoint
+Body = bytes | Begin | EngineFrame | Result | Checkpoint | Resume | Resumed
 Name = Literal[
-    "offer", "accept", "refuse", "begin", "engine", "pre_record", "result", "record", "checkpoint", "abort"
+    "offer",
+    "accept",
+    "refuse",
+    "begin",
+    "engine",
+    "pre_record",
+    "result",
+    "record",
+    "checkpoint",
+    "abort",
+    "resume",
+    "resumed",
 ]
 
 
@@ -105,3 +117,6 @@ def _check_size(name: str, body: Body) -> None:
         raise ProtocolFault(f"the peer's {name} is larger than {NOTE_BYTES:,} bytes")
     if isinstance(body, EngineFrame) and len(body.payload) > FRAME_BYTES:
         raise ProtocolFault(f"an engine frame is larger than {FRAME_BYTES:,} bytes")
+    if isinstance(body, Resume):
+        check_session_id(body.session_id)
+        check_hash("the context of a Resume", body.ctx)

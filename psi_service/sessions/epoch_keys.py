@@ -16,7 +16,7 @@ from psi_core.engines.oprf.epoch import EpochUse, caps
 from psi_core.engines.oprf.evidence import check_evidence, entry_body, evidence
 from psi_core.engines.oprf.key import EpochKey, KeyStatement, check_same, state
 from psi_core.engines.oprf.lane import check_statement, sender_side
-from psi_core.errors import EngineFault, InvalidProof
+from psi_core.errors import EngineFault, InvalidProof, NotFound
 from psi_core.identity.card import Card
 from psi_core.log.checkpoint import Checkpoint
 from psi_core.log.entry import EntryKind
@@ -30,6 +30,7 @@ from psi_service.sealing import seal
 from psi_service.sessions.books import Desk
 from psi_service.sessions.generations import Generations
 from psi_service.sessions.key_turns import KeyTurns
+from psi_service.sessions.resumptions import Resumptions
 
 KEYED = "oprf"
 """The one engine whose sender commits a key."""
@@ -81,6 +82,7 @@ class EpochKeys:
         self._data_key = data_key
         self.generations = Generations(desk.store, data_key)
         self.bundles = Bundles(desk.store, data_key, bundle_bytes)
+        self.resumptions = Resumptions(desk.store, data_key)
         self.turns = KeyTurns()
 
     async def current(self, agreement: bytes, match_key: str) -> KeyStatement | None:
@@ -148,6 +150,20 @@ class EpochKeys:
 
         await self._desk.store.transaction(remember)
         return found
+
+    async def of_statement(self, statement: KeyStatement) -> LaneKey:
+        """Our key by its statement, for a session that goes on. Raises NotFound once its epoch has ended."""
+        row = await self._desk.store.query(
+            lambda db: db.execute(
+                "SELECT secret, position FROM epoch_keys WHERE agreement = ? AND match_key = ? AND epoch = ?"
+                " AND statement = ? AND secret IS NOT NULL",
+                (*_name(statement), statement.text()),
+            ).fetchone()
+        )
+        if row is None:
+            raise NotFound(f"the key of epoch {statement.epoch} of {statement.match_key} is destroyed")
+        sealed, position = row
+        return LaneKey(statement, EpochKey(unseal(self._data_key, sealed, statement.hash())), position)
 
     def spend(self, db: sqlite_utils.Database, keys: LaneKeys, costs: Sequence[Cost]) -> None:
         """Count a run against our keys' epochs, in the transaction that debits it.

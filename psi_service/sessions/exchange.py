@@ -14,6 +14,8 @@ from typing import cast
 import structlog
 
 from psi_core.engines.interface import Engine, Outcome, Worker
+from psi_core.engines.oprf.kept_run import Recalls
+from psi_core.engines.oprf.sender import OprfSender
 from psi_core.errors import PeerError, ProtocolFault, SessionAborted, TranscriptMismatch, VerificationError
 from psi_core.log.note import Note
 from psi_core.session.closing import Chunks, Claims, Hashes, PreRecord, Record, pre_record, record
@@ -35,8 +37,10 @@ from psi_service.sessions.machines import (
     bundle_headers,
     fill_lanes,
     made_generations,
+    private_canaries,
     proven_chunks,
 )
+from psi_service.sessions.open_resumption import OpenResumption
 from psi_service.sessions.open_session import NOTHING_LEARNED, Learned, OpenSession
 from psi_service.sessions.progress import Phase, Progress
 
@@ -66,28 +70,36 @@ class Exchange:
         self._progress = progress
         self._keys = keys
         self._bundles = NO_BUNDLES
+        self._kept: OpenResumption | None = None
+        self._answered = 0
         self._machines: list[LaneRun] = []
         self._lanes: tuple[LanePlaces, ...] = ()
         self._chunks: tuple[Chunks | None, ...] = ()
 
-    async def run(self) -> Record:
+    async def run(self, kept: OpenResumption | None = None, answered: int = 0) -> Record:
         """Run every lane, keep both books, and return the record that both labs signed.
 
-        Raises ProtocolFault, CanaryFault, TranscriptMismatch, EngineFault, WorkerDied, SessionAborted or
+        kept: of a session that goes on after a break, what it left; both sides go on behind its first `answered`
+        chunks. Raises ProtocolFault, CanaryFault, TranscriptMismatch, EngineFault, WorkerDied, SessionAborted or
         PeerUnreachable; the caller logs the abort.
         """
+        self._kept, self._answered = kept, answered
         try:
             return await self._run()
         finally:
             await asyncio.to_thread(self._bundles.close)
+            if self._kept is not None:
+                self._kept.close()
 
     async def _run(self) -> Record:
         self._progress.enter(Phase.OPENING)
         self._bundles = await self._keys.bundles.begin(
             bytes.fromhex(self._session.offer.agreement), bundle_headers(self._session)
         )
-        await asyncio.to_thread(self._prepare)
+        canaries = await self._canaries()
+        await asyncio.to_thread(self._prepare, canaries)
         lane_runs = LaneRuns(self._machines, self._conversation, self._progress)
+        await asyncio.to_thread(self._recall, lane_runs)
         await lane_runs.open()
         await self._barrier(lane_runs)
         self._progress.enter(Phase.COMPLETING)
@@ -103,13 +115,33 @@ class Exchange:
         await self._keys.generations.shorten(self._session.session_id)
         return signed
 
-    def _prepare(self) -> None:
+    async def _canaries(self) -> Sequence[tuple[bytes, ...]]:
+        """The private canaries: those of before the break, or fresh ones, and with them the session's file begins."""
+        if self._kept is not None:
+            return [head.private for head in self._kept.heads]
+        drawn = private_canaries(len(self._session.frozen))
+        self._kept = await self._keys.resumptions.begin(self._session, drawn)
+        return drawn
+
+    def _prepare(self, canaries: Sequence[tuple[bytes, ...]]) -> None:
         """Items go into the machines alone: what a machine does not keep of them is free again."""
-        filled = fill_lanes(self._session)
+        filled = fill_lanes(self._session, canaries)
         self._machines = build_machines(
-            self._session, filled, self._engines, self._worker, self._bundles.keepers
+            self._session, filled, self._engines, self._worker, self._bundles.keepers, self._kept
         )
         self._lanes = tuple(each.places for each in filled)
+
+    def _recall(self, lane_runs: LaneRuns) -> None:
+        """Tell machines and transcripts what was done before the break: nothing of it is computed or sent again."""
+        if self._kept is None:
+            return
+        by_lane = {run.lane: run for run in self._machines}
+        for each in self._kept.recalled(self._answered):
+            run = by_lane[each.lane]
+            cast(Recalls, run.machine).recall(each.blinded, each.answer, each.outputs)
+            lane_runs.recalled(run, each.blinded, each.answer)
+        for lane, outputs_of_own in self._kept.recalled_own():
+            cast(OprfSender, by_lane[lane].machine).recall_own(outputs_of_own)
 
     def _hashes(self, lane_runs: LaneRuns) -> Hashes:
         ours, theirs = lane_runs.sent.value().hex(), lane_runs.received.value().hex()

@@ -48,8 +48,8 @@ class Frozen:
     snapshot: Snapshot
     changes: Changes
     labels: Packed
-    _owned: Owned
-    _file: Mapped
+    owned: Owned
+    file: Mapped
     stands: Callable[[], bool] = field(default=lambda: False)
 
     @property
@@ -60,15 +60,15 @@ class Frozen:
     @property
     def left_out(self) -> int:
         """How many actors' combinations were too many for this match key."""
-        return self._owned.left_out
+        return self.owned.left_out
 
     def actors(self, place: int) -> tuple[int, ...]:
         """The actors (row ids) that the element at this place of the snapshot stands for; none for a dummy."""
-        return () if self.snapshot.is_dummy(place) else self._owned.actors_at(self.snapshot.order[place])
+        return () if self.snapshot.is_dummy(place) else self.owned.actors_at(self.snapshot.order[place])
 
     def release(self) -> None:
         """Give the memory back until something is read again."""
-        self._file.release()
+        self.file.release()
 
 
 def freeze_match_key(
@@ -126,8 +126,8 @@ def freeze_match_key(
         snapshot=replace(snapshot, elements=Packed(file.part(held[0])), order=file.part(held[1]).cast("I")),
         labels=Packed() if said is None else _in_order(said, snapshot),
         changes=parts.changes(file, len(new), tuple(element for element, _ in spare)),
-        _owned=parts.owned(file, left_out),
-        _file=file,
+        owned=parts.owned(file, left_out),
+        file=file,
     )
 
 

@@ -52,6 +52,12 @@ class LaneRuns:
         self.received = Transcript()
         progress.runs_total = len(runs)
 
+    def recalled(self, run: LaneRun, blinded: bytes, answer: bytes) -> None:
+        """A session goes on: these two frames of `run` passed before it broke off, and stand in the transcripts."""
+        forth, back = (self.sent, self.received) if run.receives else (self.received, self.sent)
+        forth.add(run.lane, run.run, blinded)
+        back.add(run.lane, run.run, answer)
+
     async def open(self) -> None:
         """Exchange every frame before the barrier: returns when all of ours are sent and all of the peer's are in."""
         for run in self._runs.values():

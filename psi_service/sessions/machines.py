@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, cast
 
 from psi_core.engines.interface import Engine, LaneContext, LaneLabels, Worker
 from psi_core.engines.labels import bound_to
 from psi_core.engines.oprf.bundle import BundleHeader, evaluated
 from psi_core.engines.oprf.delta_lane import DeltaLane
+from psi_core.engines.oprf.kept_run import KeptRun
 from psi_core.engines.oprf.lane import KeepChunk, OprfLane, item_domain
 from psi_core.engines.oprf.segment import Left
 from psi_core.engines.questions import LABEL_SIZES
@@ -30,6 +31,7 @@ from psi_core.session.results import SALT_BYTES
 from psi_core.session.roles import RECEIVER_OF_RUN, other, runs
 from psi_service.sessions.generations import Made
 from psi_service.sessions.lane_runs import LaneRun
+from psi_service.sessions.open_resumption import OpenResumption
 from psi_service.sessions.open_session import OpenSession
 
 _LABEL_SIZES = frozenset(LABEL_SIZES.values())
@@ -41,19 +43,28 @@ class _Remembers(Protocol):
     def left(self) -> Left: ...
 
 
-def fill_lanes(session: OpenSession) -> tuple[LaneItems, ...]:
-    """The items of every lane: snapshot elements and canaries in the lane's own domain. Heavy: run it in a thread."""
+def private_canaries(lanes: int) -> list[tuple[bytes, ...]]:
+    """Per lane 8 private canaries, or a pure sender's fresh dummies: made alike, for neither can match anything."""
+    return [
+        tuple(dummy(secrets.token_bytes(SALT_BYTES)) for _ in range(PRIVATE_CANARIES)) for _ in range(lanes)
+    ]
+
+
+def fill_lanes(session: OpenSession, canaries: Sequence[tuple[bytes, ...]]) -> tuple[LaneItems, ...]:
+    """The items of every lane: snapshot elements and canaries in the lane's own domain. Heavy: run it in a thread.
+
+    canaries: per lane the private ones.
+    """
     nonces = (bytes.fromhex(session.offer.nonce), bytes.fromhex(session.accept.nonce))
     filled = []
     for number, (frozen, key) in enumerate(zip(session.frozen, session.keys, strict=True)):
         where = domain(session.ctx, frozen.match_key) if key is None else item_domain(key.statement)
         shared = shared_canaries(session.consortium_key, *nonces, session.ctx, number)
-        # Private canaries and a pure sender's fresh dummies are made alike: neither can match anything.
-        private = [dummy(secrets.token_bytes(SALT_BYTES)) for _ in range(PRIVATE_CANARIES)]
+        private = canaries[number]
         step = session.increments[number]
         if step is not None and step.set_items is not None:
-            canaries = items_of(where, [*shared, *private])
-            filled.append(LaneItems(step.set_items + canaries, LanePlaces(len(step.set_items))))
+            last = items_of(where, [*shared, *private])
+            filled.append(LaneItems(step.set_items + last, LanePlaces(len(step.set_items))))
         else:
             filled.append(fill(where, frozen.snapshot.elements, shared, private))
         frozen.release()
@@ -85,15 +96,18 @@ def build_machines(
     engines: tuple[Engine, ...],
     worker: Worker,
     keepers: Mapping[int, KeepChunk],
+    kept: OpenResumption | None = None,
 ) -> list[LaneRun]:
     """A fresh machine for each run of each lane, in the order in which they start. Raises EngineFault.
 
-    keepers: by lane, what takes the proven chunks of engine `oprf`.
+    keepers: by lane, what takes the proven chunks of engine `oprf`. kept: where the session may go on after a break,
+    what takes its progress.
     """
     found = []
     for number, (items, engine) in enumerate(zip(lanes, engines, strict=True)):
         for run in runs(session.offer.direction, one_for_both=engine.one_run_for_both):
-            context = _context(session, number, run, items, keepers.get(number))
+            kept_run = None if kept is None else kept.run(number)
+            context = _context(session, number, run, items, keepers.get(number), kept_run)
             receives = RECEIVER_OF_RUN[run] == session.side
             make = engine.receiver if receives else engine.sender
             found.append(LaneRun(number, run, make(context, worker), receives))
@@ -154,7 +168,12 @@ def _labels(session: OpenSession, number: int, run: int) -> LaneLabels | None:
 
 
 def _context(
-    session: OpenSession, number: int, run: int, items: LaneItems, keep_chunk: KeepChunk | None
+    session: OpenSession,
+    number: int,
+    run: int,
+    items: LaneItems,
+    keep_chunk: KeepChunk | None,
+    kept: KeptRun | None,
 ) -> LaneContext:
     lane, key = session.accept.lanes[number], session.keys[number]
     plain = LaneContext(
@@ -178,6 +197,8 @@ def _context(
         }
         if keep_chunk is not None:
             facts["keep_chunk"] = keep_chunk
+        if kept is not None:
+            facts["kept"] = kept
         if step is None:
             return OprfLane(**vars(plain), **facts, caches=True)
         return DeltaLane(**vars(plain), **facts, generation=step.generation, begun=step.take_known())

@@ -33,7 +33,10 @@ Watch = Callable[[str, Phase], None]
 
 
 class Progress:
-    """The phase of one session, how many engine runs of it are through, and what went over the wire so far."""
+    """The phase of one session, how many engine runs of it are through, and what went over the wire so far.
+
+    resumed_at: of one that was suspended, how much of it was done, in percent.
+    """
 
     def __init__(self, session_id: str, watch: Watch | None = None) -> None:
         self.session_id = session_id
@@ -43,6 +46,7 @@ class Progress:
         self.bytes_sent = 0
         self.bytes_received = 0
         self.left_out = 0
+        self.resumed_at: int | None = None
         self._watch = watch
         self._started = time.monotonic()
         self._ended: float | None = None

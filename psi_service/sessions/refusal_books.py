@@ -9,6 +9,7 @@ from psi_core.errors import Conflict, Refused
 from psi_core.log.entry import EntryKind
 from psi_core.session.counter import NO_OFFER, next_counter
 from psi_core.session.opening import Offer, Refuse
+from psi_service.sessions import resumptions
 from psi_service.sessions.books import Desk, insert_session, session_known, update_session
 from psi_service.sessions.usage import counters, last_record, spend_counter
 
@@ -110,6 +111,7 @@ class RefusalBooks:
             reason=reason,
             finished=self._desk.now(),
         )
+        resumptions.dropped(self._desk.store, db, offer.session_id)
 
 
 def log_decision(

@@ -33,6 +33,7 @@ class Running:
         self._tasks: dict[str, asyncio.Task[Any]] = {}
         self._progress: OrderedDict[str, Progress] = OrderedDict()
         self._failures: OrderedDict[str, PsiError] = OrderedDict()
+        self._cuts: dict[str, Callable[[], None]] = {}
         self._beside: dict[str, asyncio.Task[Any]] = {}
         self._stopping = False
 
@@ -47,6 +48,7 @@ class Running:
             run.close()
             raise Conflict("the node is stopping; no session is started")
         self._remember(self._progress, session_id, progress)
+        self._failures.pop(session_id, None)
         task = asyncio.create_task(self._keep(session_id, progress, run, quiet), name=f"session-{session_id}")
         self._tasks[session_id] = task
         task.add_done_callback(lambda _: self._tasks.pop(session_id, None))
@@ -71,8 +73,13 @@ class Running:
             log.warning("work failed", name=name, reason=str(fault))
 
     @asynccontextmanager
-    async def answering(self, session_id: str, progress: Progress) -> AsyncIterator[None]:
-        """The current task answers a peer's session. Raises Refused (`concurrent`) when there is no place for it."""
+    async def answering(
+        self, session_id: str, progress: Progress, cut: Callable[[], None]
+    ) -> AsyncIterator[None]:
+        """The current task answers a peer's session, over a stream that `cut` ends.
+
+        Raises Refused (`concurrent`) when there is no place for it.
+        """
         if self._stopping or self._free.locked():
             words = f"concurrent: {self._places} sessions run here already. Try again when one has ended."
             raise Refused("concurrent", words)
@@ -81,6 +88,7 @@ class Running:
             raise Refused("session_id", "this session id is running; draw a new one")
         self._remember(self._progress, session_id, progress)
         self._tasks[session_id] = task
+        self._cuts[session_id] = cut
         try:
             async with self._free:
                 yield
@@ -88,6 +96,16 @@ class Running:
             progress.end()
             self._ended(progress, "responder")
             del self._tasks[session_id]
+            del self._cuts[session_id]
+
+    async def cut_off(self, session_id: str) -> None:
+        """End the stream over which a peer's session still runs here, and wait until it has written down how it ended.
+
+        The peer has opened another stream for it: what is left of this one leads nowhere.
+        """
+        if session_id in self._cuts:
+            self._cuts[session_id]()
+            await self.wait(session_id)
 
     @asynccontextmanager
     async def place(self) -> AsyncIterator[None]:

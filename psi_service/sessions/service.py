@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
-from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 
 import structlog
 
 from psi_core.agreement.agreement import Agreement
 from psi_core.engines.choice import AUTO, choose
-from psi_core.errors import Conflict, InputError, NotFound, PsiError, Refused
+from psi_core.errors import Conflict, InputError, NotFound, PsiError
 from psi_core.identity.card import Card
 from psi_core.session.opening import Direction, Reveal
 from psi_core.wire.peers_pb2 import SettleReply, SettleRequest
 from psi_service.sessions import views
-from psi_service.sessions.adopting import Adopted
 from psi_service.sessions.books import Desk
-from psi_service.sessions.catching_up import CatchingUp
-from psi_service.sessions.conversation import Conversation
-from psi_service.sessions.ending import Ending
+from psi_service.sessions.dialling import Dialling
 from psi_service.sessions.freezer import Freezer
-from psi_service.sessions.initiator import Initiator
 from psi_service.sessions.plan import Plan
-from psi_service.sessions.progress import Phase, Progress, Watch
+from psi_service.sessions.progress import Progress, Watch
+from psi_service.sessions.resumptions import Suspended
 from psi_service.sessions.running import Running
 from psi_service.sessions.settling import Settling
-from psi_service.sessions.surroundings import Dialled, Surroundings
+from psi_service.sessions.surroundings import Surroundings
 
 log = structlog.get_logger()
 
@@ -47,11 +43,8 @@ class SessionService:
         self._desk = desk
         self._around = around
         self._running = running
-        self._initiator = Initiator(desk, around, freezer)
         self._settling = Settling(desk, around)
-        self._ending = Ending(desk)
-        self._catching_up = CatchingUp(desk)
-        self._dialling: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._dialling = Dialling(desk, around, freezer, running)
         self._watch = watch
 
     async def start(
@@ -68,17 +61,32 @@ class SessionService:
         """Start a session with a pinned lab in the background and return its id (16 bytes in hex).
 
         `agreement` is the text hash in hex; without `match_keys` every agreed one gets a lane; how a `quiet` one
-        ends is told by its caller, not by the journal. Raises NotFound, InputError, Conflict (too many sessions,
-        or the node is stopping) or NodeRefusing before anything begins.
+        ends is told by its caller, not by the journal. A suspended session that is just that goes on, under its id.
+        Raises NotFound, InputError, Conflict (too many sessions, or the node is stopping) or NodeRefusing before
+        anything begins.
         """
         self._desk.log.check()
         peer = self._around.card_of(lab)
         terms = await self._around.agreement_of(bytes.fromhex(agreement))
         terms.other(self._desk.lab)
         plan = self._plan(terms, direction, reveal, match_keys, engine)
+        suspended = await self._dialling.going_on.wished(plan)
+        if suspended is not None:
+            return self._start_again(suspended, peer, quiet=quiet)
         progress = Progress(plan.session_id, self._watch)
-        self._running.start(plan.session_id, progress, self._run(plan, peer, progress), quiet=quiet)
+        self._running.start(plan.session_id, progress, self._dialling.run(plan, peer, progress), quiet=quiet)
         return plan.session_id
+
+    def _start_again(self, suspended: Suspended, peer: Card, *, quiet: bool) -> str:
+        session_id = suspended.session_id
+        if not self._running.is_running(session_id):
+            words = f"session {session_id[:8]}, suspended at {suspended.percent} %"
+            log.info("going on with a suspended session", session=session_id, peer=peer.lab, which=words)
+            progress = Progress(session_id, self._watch)
+            progress.resumed_at = suspended.percent
+            run = self._dialling.run_again(session_id, peer, progress)
+            self._running.start(session_id, progress, run, quiet=quiet)
+        return session_id
 
     def check(
         self, lab: str, agreement: Agreement, reveal: Reveal, match_keys: Sequence[str] | None, engine: str
@@ -100,7 +108,9 @@ class SessionService:
         """One session, with where it stands. Raises NotFound, or the error of one that never became an Offer."""
         progress = self._running.progress(session_id)
         try:
-            view = await self._desk.store.query(lambda db: views.one(db, session_id, self._desk.lab))
+            view = await self._desk.store.query(
+                lambda db: views.one(db, session_id, self._desk.lab, self._desk.now())
+            )
         except NotFound:
             if progress is None:
                 raise
@@ -110,7 +120,9 @@ class SessionService:
 
     async def list(self, peer: str | None = None, limit: int = 50) -> list[views.SessionView]:
         """The newest sessions first."""
-        found = await self._desk.store.query(lambda db: views.newest(db, self._desk.lab, peer, limit))
+        found = await self._desk.store.query(
+            lambda db: views.newest(db, self._desk.lab, peer, limit, self._desk.now())
+        )
         live = ((view, self._running.progress(view.session_id)) for view in found)
         return [view if progress is None else view.with_progress(progress) for view, progress in live]
 
@@ -118,16 +130,28 @@ class SessionService:
         """Where a session stands that runs, or ran since the node started; None for any other."""
         return self._running.progress(session_id)
 
+    async def give_up(self, session_id: str) -> views.SessionView:
+        """Abort a suspended session, and tell its peer when it can be reached. Raises NotFound, Conflict."""
+        suspended = await self._around.keys.resumptions.suspended(session_id)
+        if suspended is None or self._running.is_running(session_id):
+            view = await self.get(session_id)
+            raise Conflict(f"session {session_id[:8]} is not suspended: it is {view.state}")
+        await self._dialling.ending.give_up(session_id, "given up by a person")
+        view = await self.get(session_id)
+        with suppress(PsiError):
+            await self._dialling.settle(self._around.card_of(view.peer), session_id)
+        return view
+
+    async def abort_lapsed(self) -> None:
+        """Abort suspended sessions whose time, agreement or set is over."""
+        await self._dialling.ending.abort_lapsed(self._running.is_running)
+
     async def settle(self, lab: str) -> None:
         """Bring every unfinished session with `lab` to its end, with the peer's help.
 
         Raises PeerError when the peer cannot be asked, VerificationError when what it shows does not verify.
         """
-        connection = await self._around.dial(lab)
-        try:
-            await self._settle_over(connection, self._around.card_of(lab))
-        finally:
-            await connection.close()
+        await self._dialling.settle(self._around.card_of(lab))
 
     async def answer_settle(self, lab: str, request: SettleRequest) -> SettleReply:
         """A pinned peer asks what we hold of a session. Raises Conflict while that session still runs here."""
@@ -135,15 +159,16 @@ class SessionService:
             raise Conflict("this session is still running here; ask again when it has ended")
         peer = self._around.card_of(lab)
         reply = await self._settling.answer(request, peer)
-        if reply.unknown and request.record and self._catching_up.signed_here(peer, request.record):
+        if reply.unknown and request.record and self._dialling.signed_here(peer, request.record):
             # We signed a record of it and have forgotten it: the peer's log has this session, and maybe others.
-            await self._catch_up(lab)
+            await self._dialling.catch_up(lab)
             reply = await self._settling.answer(request, peer)
         return reply
 
     async def settle_all(self, labs: Sequence[str]) -> None:
         """At start: abort what can never be completed, then ask every peer. One that is away is asked later."""
-        await self._ending.abort_hopeless()
+        await self._dialling.ending.abort_hopeless()
+        await self._around.keys.resumptions.sweep()
         await self._around.keys.generations.sweep()
         await self._around.keys.bundles.sweep()
         for lab in labs:
@@ -173,68 +198,3 @@ class SessionService:
         if unknown:
             raise InputError(f"match key not agreed: {', '.join(unknown)}. Agreed are {', '.join(agreed)}.")
         return Plan(secrets.token_hex(16), agreement, direction, reveal, chosen, engine)
-
-    async def _run(self, plan: Plan, peer: Card, progress: Progress) -> None:
-        """One session of ours to its end; one at a time towards each peer, and only when there is a place."""
-        async with self._dialling[peer.lab], self._running.place():
-            progress.enter(Phase.SETTLING)
-            await self._dial(plan, peer, progress)
-
-    async def _dial(self, plan: Plan, peer: Card, progress: Progress) -> None:
-        connection = await self._around.dial(peer.lab)
-        try:
-            await self._settle_over(connection, peer)
-            stream = connection.run()
-            conversation = Conversation(
-                stream, idle_seconds=self._around.limits.idle_seconds, peer=peer.document_verifier
-            )
-            try:
-                await self._ending.guarded(
-                    plan.session_id,
-                    conversation,
-                    self._initiator.run(plan, peer, conversation, progress),
-                    seconds=self._around.limits.session_seconds,
-                )
-            except Refused as refusal:
-                raise await self._explained(refusal, peer) from refusal
-            await stream.close()
-        finally:
-            await connection.close()
-
-    async def _settle_over(self, connection: Dialled, peer: Card) -> None:
-        for session_id in await self._settling.to_settle(peer.lab):
-            if not self._running.is_running(session_id):
-                state = await self._settling.settle(session_id, peer, connection)
-                log.info("session settled", session=session_id, peer=peer.lab, state=state)
-
-    async def _explained(self, refusal: Refused, peer: Card) -> Refused:
-        """The same refusal; when it proves that we have forgotten sessions, these are taken back first."""
-        if refusal.by != peer.lab or not await self._catching_up.proves_forgetting(refusal.note, peer):
-            return refusal
-        try:
-            found = await self._catch_up(peer.lab)
-        except PsiError as fault:
-            words = f"sessions of ours were not taken back from {peer.lab}'s log: {fault.message}"
-            log.warning("sessions forgotten here", peer=peer.lab, code=fault.code, reason=fault.message)
-        else:
-            words = (
-                f"{len(found.sessions)} sessions that this node had forgotten were taken back from its log"
-            )
-        return Refused(
-            refusal.rule, f"{refusal.words} {words}. Start it again.", by=refusal.by, note=refusal.note
-        )
-
-    async def _catch_up(self, lab: str) -> Adopted:
-        """Once at a time for each peer, and to its end: a long log takes longer than the peer waits for an answer."""
-        return await self._running.shared(f"catching-up-{lab}", lambda: self._take_back(lab))
-
-    async def _take_back(self, lab: str) -> Adopted:
-        connection = await self._around.dial(lab)
-        try:
-            found = await self._catching_up.catch_up(
-                self._around.card_of(lab), connection, self._running.is_running
-            )
-        finally:
-            await connection.close()
-        log.warning("sessions taken back from a peer's log", peer=lab, sessions=len(found.sessions))
-        return found

@@ -89,15 +89,17 @@ class Settling:
         """Sessions with `peer` to settle before the next Offer, oldest first.
 
         These are the unfinished ones, and per agreement the last one that we started: the peer may not know yet
-        how it ended, and would refuse the next as `concurrent` or `previous`.
+        how it ended, and would refuse the next as `concurrent` or `previous`. Suspended ones are left alone.
         """
+        now = self._desk.now()
 
         def work(db: sqlite_utils.Database) -> list[tuple[str]]:
             return db.execute(
                 "SELECT session_id FROM sessions WHERE peer = ? AND (state IN ('offered', 'open', 'pending') OR"
                 " (initiator, counter) IN (SELECT initiator, max(counter) FROM sessions WHERE peer = ?"
-                " AND initiator = ? GROUP BY agreement)) ORDER BY rowid",
-                (peer, peer, self._desk.lab),
+                " AND initiator = ? GROUP BY agreement)) AND session_id NOT IN (SELECT session_id FROM resumptions"
+                " WHERE since IS NOT NULL AND until > ?) ORDER BY rowid",
+                (peer, peer, self._desk.lab, now),
             ).fetchall()
 
         return [session_id for (session_id,) in await self._desk.store.query(work)]

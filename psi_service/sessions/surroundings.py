@@ -37,12 +37,16 @@ class Dialled(Protocol):
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds in numbers and seconds: open sessions at once, wait for one frame, whole session, an Offer's life."""
+    """Bounds in numbers and seconds: open sessions at once, wait for one frame, whole session, an Offer's life.
+
+    redial_seconds: waits before dialling again for a session that broke off and may go on; anew after each progress.
+    """
 
     concurrent_sessions: int = 4
     idle_seconds: float = 300.0
     session_seconds: float = 3600.0
     offer_seconds: int = 120
+    redial_seconds: tuple[float, ...] = (1.0, 5.0, 15.0, 30.0)
 
 
 @dataclass(frozen=True)

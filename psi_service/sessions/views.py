@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from psi_core.errors import NotFound
 from psi_core.session.opening import Offer
 from psi_service.sessions.progress import PHASES, Progress
+from psi_service.sessions.resumptions import find
 
 
 class LaneView(BaseModel):
@@ -31,7 +32,11 @@ class LaneView(BaseModel):
 
 
 class SessionView(BaseModel):
-    """One session from our side."""
+    """One session from our side.
+
+    `state` is `suspended` for one that broke off and may go on: since when, until when, and how much of it was done.
+    `resumed_at`: how much was done of one that went on, in percent, when it was taken up again last.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -60,6 +65,10 @@ class SessionView(BaseModel):
     actors: int | None = None
     new_actors: int | None = None
     left_out: int = 0
+    suspended: str | None = None
+    resume_until: str | None = None
+    done_percent: int | None = None
+    resumed_at: int | None = None
 
     def with_progress(self, progress: Progress) -> SessionView:
         """The same session with where it stands now."""
@@ -73,26 +82,29 @@ class SessionView(BaseModel):
                 "bytes_received": progress.bytes_received,
                 "seconds": progress.seconds(),
                 "left_out": progress.left_out,
+                "resumed_at": progress.resumed_at,
             }
         )
 
 
-def one(db: sqlite_utils.Database, session_id: str, own_lab: str) -> SessionView:
-    """One session by id; raises NotFound."""
+def one(db: sqlite_utils.Database, session_id: str, own_lab: str, now: str) -> SessionView:
+    """One session by id, as it is `now` (RFC 3339); raises NotFound."""
     for row in db.query("SELECT * FROM sessions WHERE session_id = ?", (session_id,)):
-        return _view(db, row, own_lab)
+        return _view(db, row, own_lab, now)
     raise NotFound(f"there is no session {session_id}; see `psi sessions list`")
 
 
-def newest(db: sqlite_utils.Database, own_lab: str, peer: str | None, limit: int) -> list[SessionView]:
+def newest(
+    db: sqlite_utils.Database, own_lab: str, peer: str | None, limit: int, now: str
+) -> list[SessionView]:
     """The newest sessions, newest first, with one peer or all."""
     rows = db.query(
         "SELECT * FROM sessions WHERE ? IS NULL OR peer = ? ORDER BY rowid DESC LIMIT ?", (peer, peer, limit)
     )
-    return [_view(db, row, own_lab) for row in list(rows)]
+    return [_view(db, row, own_lab, now) for row in list(rows)]
 
 
-def _view(db: sqlite_utils.Database, row: dict[str, Any], own_lab: str) -> SessionView:
+def _view(db: sqlite_utils.Database, row: dict[str, Any], own_lab: str, now: str) -> SessionView:
     shown = row["state"] == "complete"
     lanes = tuple(
         LaneView(
@@ -109,12 +121,13 @@ def _view(db: sqlite_utils.Database, row: dict[str, Any], own_lab: str) -> Sessi
         )
     )
     actors, new = _actors(db, row["session_id"]) if shown and row["reveal"] == "items" else (None, None)
+    suspended = find(db, row["session_id"], now)
     return SessionView(
         session_id=row["session_id"],
         agreement=bytes(row["agreement"]).hex(),
         peer=row["peer"],
         role="initiator" if row["initiator"] == own_lab else "responder",
-        state=row["state"],
+        state=row["state"] if suspended is None else "suspended",
         direction=row["direction"],
         reveal=row["reveal"],
         period=row["period"],
@@ -126,6 +139,9 @@ def _view(db: sqlite_utils.Database, row: dict[str, Any], own_lab: str) -> Sessi
         lanes=lanes or _offered_lanes(row),
         actors=actors,
         new_actors=new,
+        suspended=suspended and suspended.since,
+        resume_until=suspended and suspended.until,
+        done_percent=suspended and suspended.percent,
     )
 
 

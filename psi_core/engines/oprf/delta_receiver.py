@@ -22,9 +22,9 @@ from psi_core.engines.oprf.chunks import ChunkHashes, cut
 from psi_core.engines.oprf.delta_lane import DeltaLane
 from psi_core.engines.oprf.hearing import Hearing
 from psi_core.engines.oprf.kept_rows import OUTPUT_BYTES
+from psi_core.engines.oprf.kept_run import SEED_BYTES
 from psi_core.engines.oprf.labels import Opened, returned_frames
 from psi_core.engines.oprf.recalled import Recalled
-from psi_core.engines.oprf.receiver import SEED_BYTES
 from psi_core.engines.oprf.return_frames import return_frames
 from psi_core.engines.oprf.segment import Facts, Left
 from psi_core.engines.oprf.tag_frames import TagReader

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from psi_core import native_core
 from psi_core.engines.interface import ITEM_BYTES, LaneContext
+from psi_core.engines.oprf.kept_run import KeptRun, NotKept
 from psi_core.engines.oprf.key import EpochKey, KeyStatement
 from psi_core.errors import EngineFault, InvalidProof
 from psi_core.kinds.fields import lengths
@@ -66,6 +67,7 @@ class OprfLane(LaneContext):
     key: the sender's own key; None at the receiver.
     caches: the machine keeps its outputs (64 bytes an item), from which the epoch's first generation is made.
     keep_chunk: takes every chunk for the sealed bundle; what it keeps is 64 bytes an item, outside this engine.
+    kept: of a full run, takes what it has done, so that it can go on after a break.
     """
 
     ctx: bytes
@@ -74,6 +76,7 @@ class OprfLane(LaneContext):
     caches: bool = False
     key: EpochKey | None = field(default=None, repr=False)
     keep_chunk: KeepChunk = field(default=lambda number, blinded, answer: None, repr=False)
+    kept: KeptRun = field(default_factory=NotKept, repr=False)
 
     def check_set(self) -> None:
         """Raise EngineFault when two items are equal."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections import deque
 from collections.abc import Iterator
 
@@ -11,6 +10,8 @@ from psi_core.engines.interface import Outcome
 from psi_core.engines.labels import SealedReader
 from psi_core.engines.oprf.chunks import Chunk, ChunkHashes, cut
 from psi_core.engines.oprf.heard import Heard
+from psi_core.engines.oprf.kept_rows import OUTPUT_BYTES
+from psi_core.engines.oprf.kept_run import check_recalled
 from psi_core.engines.oprf.labels import (
     Opened,
     label_keys,
@@ -26,8 +27,6 @@ from psi_core.engines.oprf.tag_frames import TagReader, tag_bytes
 from psi_core.errors import EngineFault, ProtocolFault
 from psi_core.session.packed import Packed
 
-SEED_BYTES = 32
-
 
 class OprfReceiver:
     """Learns which of its items the sender holds (see the package for the flow).
@@ -40,7 +39,6 @@ class OprfReceiver:
         self._items = Packed.of(lane.items)
         self._public = bytes.fromhex(lane.statement.public_key)
         self._bits = lane.statement.tag_bits
-        self._seed = secrets.token_bytes(SEED_BYTES)
         self._chunks = cut(len(lane.items))
         self._in_flight: deque[tuple[Chunk, native_core.native.OprfBlinded]] = deque()
         self._tags: list[bytes] = []
@@ -59,10 +57,21 @@ class OprfReceiver:
         self._started = True
         return self._blind()
 
+    def recall(self, blinded: bytes, answer: bytes, outputs: bytes) -> None:
+        """Take the next chunk of this session that was answered and proven before the run broke off; before `start`.
+
+        Raises EngineFault when it is no whole chunk, or the run has begun.
+        """
+        if self._started or self.opened:
+            raise EngineFault("oprf: a chunk was recalled that is none of this run, or too late")
+        chunk = self._chunks[len(self._tags)]
+        check_recalled(chunk, blinded, answer, outputs, width=OUTPUT_BYTES)
+        self._take_outputs(chunk, blinded, answer, outputs)
+
     def _blind(self) -> Iterator[bytes]:
-        for chunk in self._chunks:
+        for chunk in self._chunks[len(self._tags) :]:
             items = self._items[chunk.first : chunk.first + chunk.count]
-            blinded = native_core.native.oprf_blind(self._seed, chunk.first, bytes(items.buffer))
+            blinded = native_core.native.oprf_blind(self._lane.kept.seed, chunk.first, bytes(items.buffer))
             self._in_flight.append((chunk, blinded))
             yield blinded.elements
 
@@ -90,14 +99,18 @@ class OprfReceiver:
             outputs = blinded.finish(self._public, answer, chunk.binding(self._lane.ctx))
         except ValueError as fault:
             raise ProtocolFault(f"oprf: the answer to chunk {chunk.number}: {fault}") from None
-        self._lane.keep_chunk(chunk.number, blinded.elements, answer)
-        self.chunk_hashes.add(blinded.elements, answer)
+        self._lane.kept.chunk(chunk.number, blinded.elements, answer, outputs)
+        self._take_outputs(chunk, blinded.elements, answer, outputs)
+        yield from ()
+
+    def _take_outputs(self, chunk: Chunk, blinded: bytes, answer: bytes, outputs: bytes) -> None:
+        self._lane.keep_chunk(chunk.number, blinded, answer)
+        self.chunk_hashes.add(blinded, answer)
         if self._lane.caches or self._lane.labels is not None:
             self._outputs.append(outputs)
         if self._lane.returns:
             self._returns.append(native_core.native.oprf_return_values(outputs, self._lane.ctx))
         self._tags.append(native_core.native.oprf_tags(outputs, self._bits))
-        yield from ()
 
     def _take_completing(self, frame: bytes) -> Iterator[bytes]:
         if self._sealed is None or not self._theirs.complete:

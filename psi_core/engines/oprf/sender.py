@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Iterator
 
 from psi_core import native_core
 from psi_core.engines.interface import Outcome
 from psi_core.engines.labels import label_frames
 from psi_core.engines.oprf.chunks import Chunk, ChunkHashes, cut
+from psi_core.engines.oprf.kept_rows import OUTPUT_BYTES
+from psi_core.engines.oprf.kept_run import check_recalled
 from psi_core.engines.oprf.key import EpochKey
 from psi_core.engines.oprf.labels import sealed_by_tag
 from psi_core.engines.oprf.lane import OprfLane
@@ -47,15 +50,39 @@ class OprfSender:
         self._started = True
         return self._evaluate()
 
+    def recall(self, blinded: bytes, answer: bytes, outputs: bytes) -> None:
+        """Take the next chunk that the receiver has an answer to from before the run broke off; before `start`.
+
+        What was answered behind it is asked for again, and comes from `KeptRun.answered`. `outputs` are empty. Raises
+        EngineFault when it is no whole chunk, or the run has begun.
+        """
+        if self._started or not self._due:
+            raise EngineFault("oprf: a chunk was recalled that is none of this run, or too late")
+        chunk = self._due.pop()
+        check_recalled(chunk, blinded, answer, outputs, width=0)
+        self._keep(chunk, blinded, answer)
+
+    def recall_own(self, outputs: bytes) -> None:
+        """Take the outputs of the next chunk of its own items, computed before the run broke off; before `start`."""
+        chunks = cut(len(self._lane.items))
+        at = len(self._tags)
+        if self._started or at == len(chunks) or len(outputs) != OUTPUT_BYTES * chunks[at].count:
+            raise EngineFault("oprf: outputs were recalled that are none of this run, or too late")
+        self._take_own(outputs)
+
     def _evaluate(self) -> Iterator[bytes]:
-        for chunk in cut(len(self._lane.items)):
+        for chunk in cut(len(self._lane.items))[len(self._tags) :]:
             items = self._items[chunk.first : chunk.first + chunk.count]
             outputs = native_core.native.oprf_evaluate(self._secret, bytes(items.buffer))
-            self._tags.append(native_core.native.oprf_tags(outputs, self._bits))
-            if self._lane.caches or self._lane.labels is not None or self._lane.returns:
-                self._outputs.append(outputs)
+            self._lane.kept.own(chunk.number, outputs)
+            self._take_own(outputs)
         self._evaluated = True
         yield from ()
+
+    def _take_own(self, outputs: bytes) -> None:
+        self._tags.append(native_core.native.oprf_tags(outputs, self._bits))
+        if self._lane.caches or self._lane.labels is not None or self._lane.returns:
+            self._outputs.append(outputs)
 
     def receive(self, frame: bytes) -> Iterator[bytes]:
         """Take a blinded chunk and answer it, or return values once the tags were sent (direction `both`).
@@ -76,14 +103,30 @@ class OprfSender:
         return self._answer(chunk, frame)
 
     def _answer(self, chunk: Chunk, blinded: bytes) -> Iterator[bytes]:
-        try:
-            answer = native_core.native.oprf_answer(self._secret, blinded, chunk.binding(self._lane.ctx))
-        except ValueError as fault:
-            raise ProtocolFault(f"oprf: blinded chunk {chunk.number}: {fault}") from None
-        self._lane.keep_chunk(chunk.number, blinded, answer)
-        self.chunk_hashes.add(blinded, answer)
+        answer = self._answered_before(chunk, blinded)
+        if answer is None:
+            try:
+                answer = native_core.native.oprf_answer(self._secret, blinded, chunk.binding(self._lane.ctx))
+            except ValueError as fault:
+                raise ProtocolFault(f"oprf: blinded chunk {chunk.number}: {fault}") from None
+            self._lane.kept.chunk(chunk.number, blinded, answer, b"")
+        self._keep(chunk, blinded, answer)
         self._answering = False
         yield answer
+
+    def _answered_before(self, chunk: Chunk, blinded: bytes) -> bytes | None:
+        before = self._lane.kept.answered(chunk.number)
+        if before is None:
+            return None
+        if not hmac.compare_digest(before[0], blinded):
+            raise ProtocolFault(
+                f"oprf: blinded chunk {chunk.number} has other bytes than the ones that were answered before the break"
+            )
+        return before[1]
+
+    def _keep(self, chunk: Chunk, blinded: bytes, answer: bytes) -> None:
+        self._lane.keep_chunk(chunk.number, blinded, answer)
+        self.chunk_hashes.add(blinded, answer)
 
     def _take_return(self, frame: bytes) -> Iterator[bytes]:
         if not self._lane.returns or not self._completed:

@@ -49,7 +49,7 @@ class Room:
             self.clock,
             data_key=DATA_KEY,
             current_key=self.current_key,
-            caches=Generations(self.store, DATA_KEY),
+            caches=[Generations(self.store, DATA_KEY)],
             standing_still=self.stillness.broken,
         )
 
