@@ -25,11 +25,14 @@ class Faulty:
             self.twice.set()
         raise self.fault
 
+    async def abort_lapsed(self) -> None:
+        raise self.fault
+
 
 @pytest.mark.parametrize("fault", [NodeRefusing("set back"), ZeroDivisionError("a bug")])
 async def test_rounds_go_on_after_a_fault_and_stop(fault: Exception) -> None:
     faulty = Faulty(fault)
-    rounds = RetentionRounds(faulty, 0)  # type: ignore[arg-type] # a stand-in
+    rounds = RetentionRounds(faulty, faulty, 0)  # type: ignore[arg-type] # stands in for both
     rounds.start()
     async with asyncio.timeout(10):
         await faulty.twice.wait()

@@ -370,7 +370,7 @@ async def test_a_peer_that_asks_often_and_goes_away_has_its_log_read_once(tmp_pa
     await run(b, a, terms)
     (row,) = b.table("sessions")
     set_back(a, {name: [] for name in LEDGER})
-    dialled, asked, go_on, dial = [], asyncio.Event(), asyncio.Event(), a.sessions._around.dial
+    dialled, asked, go_on, dial = [], asyncio.Event(), asyncio.Event(), a.sessions._dialling._around.dial
 
     async def slow(lab: str) -> Any:
         dialled.append(lab)
@@ -378,7 +378,7 @@ async def test_a_peer_that_asks_often_and_goes_away_has_its_log_read_once(tmp_pa
         await go_on.wait()
         return await dial(lab)
 
-    a.sessions._around = replace(a.sessions._around, dial=slow)
+    a.sessions._dialling._around = replace(a.sessions._around, dial=slow)
     request = SettleRequest(lab=LAB_B, session_id=row["session_id"], record=row["record"])
     asking = [asyncio.create_task(a.sessions.answer_settle(LAB_B, request)) for _ in range(5)]
     async with asyncio.timeout(10):

@@ -183,7 +183,7 @@ async def test_openmined_and_counts_run_without_labels(tmp_path: Path) -> None:
 async def test_labels_beyond_the_grant_are_refused_by_the_responder(tmp_path: Path) -> None:
     a, b, terms = await prepared(tmp_path, B_ALONE)
     wider = terms.model_copy(update={"labels": BOTH})
-    a.sessions._initiator._labels = lambda plan, peer: SessionLabels(  # type: ignore[attr-defined]
+    a.sessions._dialling._initiator._labels = lambda plan, peer: SessionLabels(  # type: ignore[attr-defined]
         initiator=wider.granted(LAB_A), responder=wider.granted(LAB_B)
     )
     with pytest.raises(Refused) as refusal:

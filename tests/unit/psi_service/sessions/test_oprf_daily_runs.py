@@ -339,7 +339,7 @@ async def test_what_is_erased_leaves_the_caches_and_still_the_next_run_is_increm
 
     def erase(db):
         forget_elements(db, [MatchKey.parse("email")], KEY, gone, {}, found)
-        forget_cached(db, found, caches)
+        forget_cached(db, found, [caches])
 
     lab.store.transaction_now(erase)
     (after,) = files(lab)
@@ -390,7 +390,7 @@ async def test_what_is_erased_while_a_run_lasts_does_not_come_back_with_what_the
     def erase(db):
         found = {}
         forget_elements(db, [MatchKey.parse("email")], KEY, {"email": [value]}, {}, found)
-        forget_cached(db, found, caches)
+        forget_cached(db, found, [caches])
         db.execute("DELETE FROM indicators WHERE fingerprint = ?", (value,))
         if before == "thrown away":
             db.execute("DELETE FROM generations")

@@ -1,0 +1,365 @@
+"""What keeps a broken session from going on: time, agreement, purges, keys, damage, and peers that ask for too much."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from psi_core import native_core
+from psi_core.agreement.agreement import Agreement
+from psi_core.errors import NotFound, PeerUnreachable, ProtocolFault, PsiError
+from psi_core.log.entry import EntryKind
+from psi_core.session.opening import Accept, Offer, context
+from psi_core.wire.session_pb2 import Resume, SessionFrame
+from psi_service.consortium.service import ConsortiumKey
+from psi_service.sessions import resumptions
+from psi_service.sessions.open_resumption import LaneRun
+from psi_service.sessions.resumption_file import Kind, scan
+from tests.broken_sessions import (
+    KEYS,
+    back,
+    cut_at,
+    kept_files,
+    long_lists,
+    match,
+    small_chunks,
+    spent,
+    stop,
+)
+from tests.two_labs import LAB_A, LAB_B, Lab, run
+
+pytestmark = pytest.mark.skipif(not native_core.available(), reason="engine oprf needs the native core")
+
+
+@pytest.fixture(autouse=True)
+def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    small_chunks(monkeypatch)
+
+
+async def broken(tmp_path: Path) -> tuple[Lab, Lab, Agreement, str]:
+    """Two labs with one suspended session."""
+    a, b, terms = await long_lists(tmp_path)
+    cut_at(a, 6)
+    view = await match(a, b, terms)
+    assert view.state == "suspended", view.reason
+    assert [len(kept_files(lab)) for lab in (a, b)] == [1, 1]
+    return a, b, terms, view.session_id
+
+
+def aborted(lab: Lab, session_id: str) -> bool:
+    (row,) = [row for row in lab.table("sessions") if row["session_id"] == session_id]
+    return (
+        row["state"] == "aborted" and not row["late"] and not lab.table("resumptions") and not kept_files(lab)
+    )
+
+
+async def expires(lab: Lab) -> None:
+    lab.store.transaction_now(lambda db: db.execute("UPDATE resumptions SET until = '2026-11-24T09:00:00Z'"))
+
+
+async def is_revoked(lab: Lab) -> None:
+    def work(db):
+        (agreement,) = db.execute("SELECT hash FROM agreements").fetchone()
+        db.execute("UPDATE agreements SET state = 'revoked'")
+        resumptions.dropped_under(lab.store, db, agreement)
+
+    lab.store.transaction_now(work)
+    assert not kept_files(lab)
+
+
+async def purges(lab: Lab) -> None:
+    lab.store.transaction_now(lambda db: lab.epoch_keys.resumptions.forget(db, "email", [bytes(32)]))
+    assert not kept_files(lab)
+
+
+async def rotates(lab: Lab) -> None:
+    lab.consortium = ConsortiumKey("00" * 8, "next", "v1", bytes(32))
+
+
+async def ends_its_epochs(lab: Lab) -> None:
+    lab.store.transaction_now(lambda db: db.execute("UPDATE epoch_keys SET secret = NULL"))
+
+
+async def is_flipped(lab: Lab) -> None:
+    (file,) = kept_files(lab)
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+
+
+async def is_missing(lab: Lab) -> None:
+    kept_files(lab)[0].unlink()
+
+
+async def is_resumed_too_often(lab: Lab) -> None:
+    lab.store.transaction_now(lambda db: db.execute("UPDATE resumptions SET resumed = 64"))
+
+
+Happens = Callable[[Lab], Awaitable[None]]
+
+
+@pytest.mark.parametrize(
+    "happens",
+    [
+        expires,
+        is_revoked,
+        purges,
+        rotates,
+        ends_its_epochs,
+        is_flipped,
+        is_missing,
+        is_resumed_too_often,
+    ],
+)
+async def test_the_responder_ends_what_may_not_go_on(tmp_path: Path, happens: Happens) -> None:
+    a, b, terms, session_id = await broken(tmp_path)
+    await happens(b)
+    view = await match(a, b, terms)
+    assert (view.session_id, view.state, view.late) == (session_id, "aborted", False)
+    assert aborted(a, session_id)
+    assert aborted(b, session_id)
+    assert "peer_note" in a.entries(EntryKind.ABORT)[0].body
+    assert spent(a)[:2] == spent(b)[:2] == (1, 1)
+    await stop(a, b)
+
+
+@pytest.mark.parametrize("happens", [expires, purges, rotates, is_flipped, is_missing])
+async def test_the_initiator_ends_what_may_not_go_on_and_the_next_session_runs(
+    tmp_path: Path, happens: Happens
+) -> None:
+    a, b, terms, session_id = await broken(tmp_path)
+    consortium = a.consortium
+    await happens(a)
+    after = await match(a, b, terms)
+    a.consortium = consortium
+    if after.session_id == session_id:
+        assert after.state == "aborted"
+        after = await match(a, b, terms)
+    assert after.state == "complete", after.reason
+    assert aborted(a, session_id)
+    assert aborted(b, session_id)
+    await stop(a, b)
+
+
+@pytest.mark.parametrize("happens", [expires, purges, is_missing])
+async def test_what_lapsed_is_aborted_by_the_next_round_and_at_start(
+    tmp_path: Path, happens: Happens
+) -> None:
+    a, b, _, session_id = await broken(tmp_path)
+    await happens(a)
+    await a.sessions.abort_lapsed()
+    assert aborted(a, session_id)
+    await happens(b)
+    await b.stop()
+    b.down = True
+    await back(b)
+    assert aborted(b, session_id)
+    await stop(a, b)
+
+
+async def test_a_day_after_its_start_nothing_goes_on(tmp_path: Path) -> None:
+    a, b, _, session_id = await broken(tmp_path)
+    a.clock.forward(hours=23, minutes=59)
+    await a.sessions.abort_lapsed()
+    assert (await a.sessions.get(session_id)).state == "suspended"
+    a.clock.forward(minutes=1)
+    for lab in (a, b):
+        await lab.sessions.abort_lapsed()
+        assert aborted(lab, session_id)
+    await stop(a, b)
+
+
+async def test_a_torn_record_is_cut_away_and_the_rest_goes_on(tmp_path: Path) -> None:
+    a, b, terms, session_id = await broken(tmp_path)
+    for lab in (a, b):
+        (file,) = kept_files(lab)
+        # As a crash tears it: a header and a piece of the body behind it.
+        whole = file.read_bytes()
+        file.write_bytes(whole + bytes.fromhex("03 0001 00000000 00000840") + bytes(100))
+    view = await match(a, b, terms)
+    assert (view.session_id, view.state) == (session_id, "complete"), view.reason
+    await stop(a, b)
+
+
+async def test_a_sender_that_lost_answers_ends_the_session(tmp_path: Path) -> None:
+    a, b, terms = await long_lists(tmp_path)
+    cut_at(b, 9)
+    session_id = (await match(a, b, terms)).session_id
+    (file,) = kept_files(b)
+    answered = [record for record in scan(file) if record.kind is Kind.CHUNK]
+    file.write_bytes(file.read_bytes()[: answered[1].offset])
+    view = await match(a, b, terms)
+    assert view.state == "aborted"
+    assert "a disk has lost some" in (view.reason or "")
+    assert aborted(a, session_id)
+    assert aborted(b, session_id)
+    await stop(a, b)
+
+
+async def test_other_bytes_than_before_end_the_session(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b, terms = await long_lists(tmp_path)
+    # The answers to chunks that b answered do not arrive.
+    cut_at(b, 3)
+    session_id = (await match(a, b, terms)).session_id
+    monkeypatch.setattr(LaneRun, "seed", bytes(32))
+    view = await match(a, b, terms)
+    assert view.state == "aborted"
+    assert "other bytes than the ones that were answered before" in (view.reason or "")
+    assert aborted(a, session_id)
+    assert aborted(b, session_id)
+    await stop(a, b)
+
+
+def resume_of(lab: Lab, suspended: str, **changes: object) -> Resume:
+    (row,) = [row for row in lab.table("sessions") if row["session_id"] == suspended]
+    offer, accept = Offer.unverified(row["offer"]), Accept.unverified(row["accept"])
+    values = {"session_id": suspended, "ctx": context(offer.hash(), accept.hash()), "answered": 0}
+    return Resume(**(values | changes))
+
+
+class OneFrame:
+    """A stream whose other end sends one frame, reads what comes, and goes."""
+
+    def __init__(self, frame: SessionFrame) -> None:
+        self._frames = [frame]
+        self.names: list[str] = []
+
+    async def send(self, frame: SessionFrame) -> None:
+        self.names.append(str(frame.WhichOneof("body")))
+
+    async def receive(self) -> SessionFrame:
+        if not self._frames:
+            raise PeerUnreachable("gone", fault="closed")
+        return self._frames.pop()
+
+    async def close(self) -> None:
+        """Nothing follows."""
+
+    def cancel(self) -> None:
+        """It ends by itself."""
+
+
+async def asked(lab: Lab, peer: Lab, resume: Resume) -> tuple[PsiError | None, list[str]]:
+    """What `peer` makes of this first frame of a stream from `lab`, and the frames that it answers."""
+    stream = OneFrame(SessionFrame(resume=resume))
+    try:
+        await peer.incoming.serve(stream, lab.name)
+    except PsiError as fault:
+        return fault, stream.names
+    return None, stream.names
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"ctx": bytes(32)}, ProtocolFault),
+        ({"ctx": b""}, ProtocolFault),
+        ({"session_id": "00" * 16}, NotFound),
+        ({"session_id": "x"}, ProtocolFault),
+    ],
+)
+async def test_a_resume_of_another_session_or_context_changes_nothing(
+    tmp_path: Path, changes: dict[str, object], fault: type[PsiError]
+) -> None:
+    a, b, terms, session_id = await broken(tmp_path)
+    found, names = await asked(a, b, resume_of(a, session_id, **changes))
+    assert isinstance(found, fault), found
+    assert not names
+    assert (await b.sessions.get(session_id)).state == "suspended"
+    assert (await match(a, b, terms)).state == "complete"
+    await stop(a, b)
+
+
+async def test_only_the_lab_that_started_a_session_can_take_it_up(tmp_path: Path) -> None:
+    a, b, _, session_id = await broken(tmp_path)
+    found, names = await asked(b, a, resume_of(a, session_id))
+    assert isinstance(found, NotFound)
+    assert not names
+    assert (await a.sessions.get(session_id)).state == "suspended"
+    await stop(a, b)
+
+
+async def test_more_chunks_than_there_are_end_the_session(tmp_path: Path) -> None:
+    a, b, _, session_id = await broken(tmp_path)
+    found, names = await asked(a, b, resume_of(a, session_id, answered=1 << 40))
+    assert isinstance(found, ProtocolFault)
+    assert names == ["abort"]
+    assert aborted(b, session_id)
+    await stop(a, b)
+
+
+async def test_the_newest_of_two_streams_goes_on_and_the_older_one_ends(tmp_path: Path) -> None:
+    a, b, terms, session_id = await broken(tmp_path)
+    # A stream that b holds for open: nobody reads or writes it any more.
+    connection = await a._dial(b.name)
+    stream = connection.run()
+    await stream.send(SessionFrame(resume=resume_of(a, session_id)))
+    assert (await stream.receive()).WhichOneof("body") == "resumed"
+    assert b.running.is_running(session_id)
+    view = await match(a, b, terms)
+    assert (view.session_id, view.state) == (session_id, "complete"), view.reason
+    assert stream.gone.is_set()
+    await connection.close()
+    await stop(a, b)
+
+
+async def test_other_wishes_give_a_suspended_session_up(tmp_path: Path) -> None:
+    a, b, terms, session_id = await broken(tmp_path)
+    view = await match(a, b, terms, match_keys=["email"])
+    assert view.state == "complete", view.reason
+    assert view.session_id != session_id
+    assert aborted(a, session_id)
+    assert aborted(b, session_id)
+    await stop(a, b)
+
+
+async def test_the_other_order_is_not_kept_waiting(tmp_path: Path) -> None:
+    a, b, terms, session_id = await broken(tmp_path)
+    view = await run(b, a, terms, direction="both", engine="openmined", match_keys=KEYS)
+    assert view.state == "complete", view.reason
+    assert (await match(a, b, terms)).session_id == session_id
+    await stop(a, b)
+
+
+async def test_a_person_gives_a_session_up(tmp_path: Path) -> None:
+    a, b, terms, session_id = await broken(tmp_path)
+    assert (await a.sessions.give_up(session_id)).state == "aborted"
+    assert aborted(a, session_id)
+    assert aborted(b, session_id)
+    with pytest.raises(PsiError, match="is not suspended: it is aborted"):
+        await a.sessions.give_up(session_id)
+    assert (await match(a, b, terms)).state == "complete"
+    await stop(a, b)
+
+
+async def test_settling_leaves_suspended_sessions_alone(tmp_path: Path) -> None:
+    a, b, terms, session_id = await broken(tmp_path)
+    await a.sessions.settle(LAB_B)
+    await b.sessions.settle(LAB_A)
+    for lab in (a, b):
+        assert (await lab.sessions.get(session_id)).state == "suspended"
+    assert (await match(a, b, terms)).state == "complete"
+    await stop(a, b)
+
+
+async def test_a_disk_that_fills_up_ends_no_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    a, b, terms = await long_lists(tmp_path)
+    calls = Counter[str]()
+
+    def full(*_: object) -> None:
+        calls["written"] += 1
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("psi_service.sessions.resumption_file.os.fdatasync", full)
+    view = await match(a, b, terms)
+    assert view.state == "complete", view.reason
+    assert calls["written"]
+    assert not kept_files(a)
+    cut_at(a, 3)
+    monkeypatch.undo()
+    await stop(a, b)
