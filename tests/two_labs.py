@@ -171,10 +171,10 @@ class QueueStream:
     async def _put(self, frame: SessionFrame | None) -> None:
         """Wait for a place in the queue; what nobody reads any more goes nowhere, as over TCP."""
         put = asyncio.ensure_future(self.outgoing.put(frame))
-        over = asyncio.ensure_future(self.over.wait())
-        await asyncio.wait((put, over), return_when=asyncio.FIRST_COMPLETED)
-        over.cancel()
-        put.cancel()
+        ends = [asyncio.ensure_future(end.wait()) for end in (self.over, self.gone)]
+        await asyncio.wait((put, *ends), return_when=asyncio.FIRST_COMPLETED)
+        for each in (put, *ends):
+            each.cancel()
 
     async def receive(self) -> SessionFrame:
         get = asyncio.ensure_future(self.incoming.get())

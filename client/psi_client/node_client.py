@@ -220,6 +220,10 @@ class NodeClient(JobCalls):
         """The newest sessions, newest first."""
         return self._rest.list("/v1/sessions", peer=peer, limit=limit)
 
+    def give_up(self, session_id: str) -> Json:
+        """Abort a suspended session; returns it."""
+        return self._rest.post(f"/v1/sessions/{_part(session_id)}/give-up", {})
+
     def session(self, session_id: str) -> Json:
         """One session."""
         return self._rest.get(f"/v1/sessions/{_part(session_id)}")

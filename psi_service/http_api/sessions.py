@@ -104,6 +104,9 @@ class Standing(BaseModel):
     bytes_sent: int = 0
     bytes_received: int = 0
     seconds: float = 0.0
+    resumed_at: int | None = Field(
+        None, description="Of a session that was suspended and goes on: how much of it was done, in percent."
+    )
     session: SessionView | None = Field(None, description="The session, once it is over.")
 
     @classmethod
@@ -118,6 +121,7 @@ class Standing(BaseModel):
             bytes_sent=progress.bytes_sent,
             bytes_received=progress.bytes_received,
             seconds=progress.seconds(),
+            resumed_at=progress.resumed_at,
         )
 
 
@@ -139,7 +143,10 @@ class Started(BaseModel):
     ),
 )
 async def start(node: Node, request: SessionRequest) -> Started:
-    """Dial a pinned lab under an agreement in force, one lane for each match key."""
+    """Dial a pinned lab under an agreement in force, one lane for each match key.
+
+    A suspended session that is just what is asked for goes on instead, under its own id.
+    """
     agreement = await node.agreements.in_force(request.lab, request.agreement)
     session_id = await node.sessions.start(
         request.lab,
@@ -164,6 +171,16 @@ async def list_sessions(
 async def show(node: Node, session_id: SessionId) -> SessionView:
     """Phase, sizes, bytes; what it matched, once the record has both signatures."""
     return await node.sessions.get(session_id)
+
+
+@router.post(
+    "/{session_id}/give-up",
+    summary="Give a suspended session up",
+    responses=answers("The session, aborted.", {**_SESSION, "state": "aborted"}, *_FAULTS),
+)
+async def give_up(node: Node, session_id: SessionId) -> SessionView:
+    """It is aborted here at once, and at the peer when that can be reached; its debit stays."""
+    return await node.sessions.give_up(session_id)
 
 
 @router.post(

@@ -125,6 +125,11 @@ def check_complete(session: Mapping[str, Any]) -> None:
         raise SessionError(
             f"session {name} with {session['peer']} ended as a fault and its result is not shown: {reason}"
         )
+    if state == "suspended":
+        raise SessionError(
+            f"session {name} with {session['peer']} broke off at {session['done_percent']} % and is suspended until "
+            f"{session['resume_until']}. Start it again: it goes on where it was"
+        )
     if state != "complete":
         raise SessionError(
             f"session {name} with {session['peer']} lacks the other lab's signature (it is {state}); it is "
@@ -146,6 +151,9 @@ def _run(node: NodeClient, lab: str, wishes: Mapping[str, Any], *, quiet: bool) 
         typer.echo(f"the session goes on without you: psi sessions show {session_id[:8]}", err=True)
         raise
     session: dict[str, Any] = standing["session"]
+    if session.get("resumed_at") is not None:
+        words = f"went on with session {session_id[:8]}, which was suspended at {session['resumed_at']} %"
+        typer.echo(words, err=True)
     return session
 
 

@@ -67,6 +67,25 @@ def show_session(
     answer(session, print_session, as_json=as_json)
 
 
+@app.command("give-up", epilog=examples("psi sessions give-up 8f0c"))
+def give_up(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="SESSION", help="Its id, or the first 4 or more digits of it.", show_default=False
+        ),
+    ],
+    profile: ProfileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Give a suspended session up: it is aborted, and the next one starts from the beginning."""
+    from psi_client.cli.show.sessions import print_session
+
+    with node_at(profile) as node:
+        session = node.give_up(session_id(node, name))
+    answer(session, print_session, as_json=as_json)
+
+
 def session_id(node: NodeClient, name: str) -> str:
     """The whole id that `name` begins, among the newest 500. Raises InputError, NotFound, Conflict."""
     digits = name.lower()

@@ -95,6 +95,8 @@ class SessionBar:
         if standing["runs_total"]:
             parts.insert(0, f"runs {standing['runs_done']}/{standing['runs_total']}")
         phase = PHASES.get(standing["phase"], standing["phase"])
+        if standing.get("resumed_at") is not None:
+            parts.append(f"going on from {standing['resumed_at']} %")
         self._progress.update(
             self._task,
             description=f"{self._lab}: {plain(phase)}",

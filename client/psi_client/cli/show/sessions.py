@@ -30,8 +30,9 @@ def print_sessions(console: Console, sessions: Sequence[Mapping[str, Any]]) -> N
     ]
     print_table(console, ("session", "started (UTC)", "peer", "this lab", "state", "actors"), rows)
     for session in sessions:
-        if session["reason"] is not None:
-            print_line(console, f"{session['session_id'][:SHORT_ID]} {session['reason']}", style="dim")
+        words = session["reason"] or goes_on(session)
+        if words is not None:
+            print_line(console, f"{session['session_id'][:SHORT_ID]} {words}", style="dim")
 
 
 def print_session(console: Console, session: Mapping[str, Any]) -> None:
@@ -44,6 +45,7 @@ def print_session(console: Console, session: Mapping[str, Any]) -> None:
             "peer": f"{session['peer']}, this lab is the {session['role']}",
             "agreement": session["agreement"],
             "state": session["state"],
+            "goes on": goes_on(session),
             "reason": session["reason"],
             "learns": f"{session['direction']}, {session['reveal']}",
             "started": session["started"],
@@ -61,6 +63,15 @@ def print_session(console: Console, session: Mapping[str, Any]) -> None:
         if lane["run"] is not None:
             print_line(console, f"{lane['match_key']}: {lane['engine']} {lane['run']}", style="dim")
     print_unopened(console, session)
+
+
+def goes_on(session: Mapping[str, Any]) -> str | None:
+    """Until when a suspended session may go on, and how; None for any other."""
+    if session["state"] != "suspended":
+        return None
+    done = f"broke off at {session['done_percent']} %"
+    how = "with the next psi match like it" if session["role"] == "initiator" else "when its initiator dials"
+    return f"{done}; until {minute(session['resume_until'])} (UTC) it goes on {how}"
 
 
 def print_unopened(console: Console, session: Mapping[str, Any]) -> None:

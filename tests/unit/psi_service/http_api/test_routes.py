@@ -57,6 +57,7 @@ TABLE: dict[str, set[Role]] = {
     "GET /v1/sessions": BOTH,
     "GET /v1/sessions/{session_id}": BOTH,
     "POST /v1/sessions/{session_id}/wait": BOTH,
+    "POST /v1/sessions/{session_id}/give-up": BOTH,
     "GET /v1/jobs": BOTH,
     "POST /v1/jobs": {OPERATOR},
     "GET /v1/jobs/{number}": BOTH,
