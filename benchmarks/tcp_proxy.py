@@ -17,7 +17,7 @@ _AT_ONCE = struct.pack("ii", 1, 0)
 class TcpProxy:
     """Passes bytes both ways between `port` on 127.0.0.1, where it listens, and a target port.
 
-    `passed` counts the bytes of both directions since the last `cut_after`.
+    `passed` counts the bytes of both directions since the last `cut_after`; `cut` is set once that has cut.
     """
 
     def __init__(self, port: int, target: int) -> None:
@@ -28,6 +28,7 @@ class TcpProxy:
         self._left: int | None = None
         self.passed = 0
         self.cuts = 0
+        self.cut = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port)
@@ -45,6 +46,7 @@ class TcpProxy:
         """Cut every open connection, once, when `count` more bytes have passed; None: let all pass."""
         self.passed = 0
         self._left = count
+        self.cut.clear()
 
     async def _serve(self, near: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
         try:
@@ -71,6 +73,7 @@ class TcpProxy:
                     if self._left <= 0:
                         self._left = None
                         self.cuts += 1
+                        self.cut.set()
                         self._cut()
         sink.close()
 

@@ -1,4 +1,8 @@
-"""A node in a process of its own, as `psi-node serve` runs it; it may be made to kill itself at a step of a session."""
+"""A node in a process of its own, as `psi-node serve` runs it; it may be made to kill itself at a step of a session.
+
+A step is a phase, or `CHUNK 5`, `OWN 5`: the process dies once it has kept so many of these records of a run that may
+go on. `chunk`: items of a chunk of engine `oprf`.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +19,12 @@ from psi_service.node.app import serve
 from psi_service.clock import system_clock
 from psi_service.watching.journal import open_journal
 from psi_service.sessions.progress import Progress
+from psi_core.engines.oprf import chunks
+from psi_service.sessions.resumption_file import ResumptionFile
 from psi_service.settings import Settings
 
+if sys.argv[3] != "0":
+    chunks.CHUNK = int(sys.argv[3])
 enter, fatal = Progress.enter, sys.argv[2]
 
 def entering(self, phase):
@@ -25,6 +33,15 @@ def entering(self, phase):
     enter(self, phase)
 
 Progress.enter = entering
+append, kept = ResumptionFile.append, []
+
+def appending(self, kind, *record, **how):
+    append(self, kind, *record, **how)
+    kept.append(kind.name)
+    if f"{kind.name} {kept.count(kind.name)}" == fatal:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+ResumptionFile.append = appending
 open_journal()
 settings = Settings.load(pathlib.Path(sys.argv[1]))
 asyncio.run(serve(settings, system_clock, lambda node: print("started", flush=True)))
@@ -34,8 +51,9 @@ asyncio.run(serve(settings, system_clock, lambda node: print("started", flush=Tr
 class NodeProcess:
     """Start it, stop it, start it again; what it writes to its journal is in the lab's folder."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, *, chunk: int = 0) -> None:
         self.place = place
+        self._chunk = chunk
 
     @property
     def pid(self) -> int:
@@ -48,7 +66,7 @@ class NodeProcess:
     async def start(self, fatal: str = "") -> None:
         with (self.place.data_dir / "journal").open("a") as journal:
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-c", SERVE, str(self.place.data_dir), fatal),
+                *(sys.executable, "-c", SERVE, str(self.place.data_dir), fatal, str(self._chunk)),
                 stdout=asyncio.subprocess.PIPE,
                 stderr=journal,
             )

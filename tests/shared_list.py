@@ -19,6 +19,15 @@ async def prepare(a: Place, b: Place, **terms: Any) -> None:
         await place.ask(lambda client, file=file: client.import_file(file))
 
 
+async def add_to_both(a: Place, b: Place, count: int) -> None:
+    """Each lab imports so many further addresses; every tenth is on both lists."""
+    for place, mine in ((a, "a"), (b, "b")):
+        file = place.data_dir / "more.csv"
+        names = [f"s{number}" if number % 10 == 0 else f"{mine}{number}" for number in range(count)]
+        file.write_text("actor,kind,value\n" + "".join(f"{name},email,{name}@x.org\n" for name in names))
+        await place.ask(lambda client, file=file: client.import_file(file))
+
+
 async def match(
     place: Place, direction: str = "both", *, peer: str = LABS[1], **asked: Any
 ) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from psi_core.log.entry import EntryKind
 from psi_core.log.key import Verifier
 from psi_service.bundles import exporting
 from psi_service.log.export import export_log
+from tests.broken_sessions import cut_at
 from tests.two_labs import LAB_A, LAB_B, agreement_between, run, two_labs
 
 pytestmark = pytest.mark.skipif(not native_core.available(), reason="engine oprf needs the native core")
@@ -66,7 +67,10 @@ class Exported:
         self.file.write_bytes(data[:body] + b"".join(alter(cut)))
 
 
-async def exported(tmp_path: Path, sessions: int = 1, engine: str = "oprf") -> Exported:
+async def exported(
+    tmp_path: Path, sessions: int = 1, engine: str = "oprf", breaks: tuple[int, ...] = ()
+) -> Exported:
+    """`breaks`: the first session breaks off at these frames of the responder's, hours apart, and goes on."""
     a, b, terms = await two_labs(tmp_path, agreement_between(bundle_days=30, learns=(LAB_A, LAB_B)))
     note = terms.signed(a.keys.document, b.keys.document).decode()
     for lab in (a, b):
@@ -77,6 +81,13 @@ async def exported(tmp_path: Path, sessions: int = 1, engine: str = "oprf") -> E
         lab.suspects({"one": {"email": ["ada@example.org"]}})
     for _ in range(sessions):
         a.clock.forward(seconds=1)
+        while breaks:
+            cut_at(b, breaks[0])
+            breaks = breaks[1:]
+            broken = await run(a, b, terms, engine=engine, match_keys=["email"])
+            assert broken.state == "suspended", broken.reason
+            await b.running.wait(broken.session_id)
+            a.clock.forward(hours=7)
         view = await run(a, b, terms, engine=engine, match_keys=["email"])
         assert view.state == "complete", view.reason
     found = Exported([tmp_path / "export-a", tmp_path / "export-b"], tmp_path / "bundles", [])
@@ -105,6 +116,15 @@ async def test_it_is_proven_with_every_bundle_and_open_without(tmp_path) -> None
     assert (state, words) == (State.NOT_PROVABLE, "1 of 2 lanes of oprf without a bundle (--bundles)")
     (place,) = made.claims(made.bundles)[0].entries
     assert place.log == "lab-a.example/psi-log"
+
+
+async def test_a_session_that_broke_off_is_proven_like_any_other(tmp_path) -> None:
+    made = await exported(tmp_path, sessions=2, breaks=(2, 1, 2))
+    state, words = made.state(made.bundles)
+    assert (state, words.endswith("answers in 2 lanes of oprf, each proven under its committed key")) == (
+        State.PROVEN,
+        True,
+    )
 
 
 async def test_bundles_inside_an_export_are_found(tmp_path) -> None:
