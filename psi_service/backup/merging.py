@@ -3,7 +3,8 @@
     from the backup   actors and their indicators, imports, matches, the consortium keys these were made with
     as it is          log, checkpoints, counters, sessions, debits, agreements, peers, tokens, jobs
 
-An actor that was erased after the backup was made does not come back.
+An actor that was erased after the backup was made does not come back. No suspended session goes on: its sets are of
+the lists that go.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ _ERASED = (
 _OTHER_KEYS = "UPDATE consortium_keys SET current = 0"
 _KEYS = "SELECT * FROM backup.consortium_keys"
 _LATER_SESSIONS = "DELETE FROM session_matches WHERE session_id NOT IN (SELECT session_id FROM sessions)"
+_SUSPENDED = "DELETE FROM resumptions"
+"""Their frozen sets name actors by rows of the lists that go."""
 
 
 def merge(database: Path, backup: Path) -> None:
@@ -38,6 +41,7 @@ def merge(database: Path, backup: Path) -> None:
             connection.execute(_OTHER_KEYS)
             connection.execute(f"INSERT OR REPLACE INTO main.consortium_keys {_KEYS}")
             connection.execute(_LATER_SESSIONS)
+            connection.execute(_SUSPENDED)
             if connection.execute("PRAGMA foreign_key_check").fetchone() is not None:
                 raise StoreError(
                     "the backup's lists do not fit the ledger in the folder; nothing was changed"

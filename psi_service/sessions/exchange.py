@@ -14,8 +14,7 @@ from typing import cast
 import structlog
 
 from psi_core.engines.interface import Engine, Outcome, Worker
-from psi_core.engines.oprf.kept_run import Recalls
-from psi_core.engines.oprf.sender import OprfSender
+from psi_core.engines.oprf.kept_run import Recalls, RecallsOwn
 from psi_core.errors import PeerError, ProtocolFault, SessionAborted, TranscriptMismatch, VerificationError
 from psi_core.log.note import Note
 from psi_core.session.closing import Chunks, Claims, Hashes, PreRecord, Record, pre_record, record
@@ -141,7 +140,7 @@ class Exchange:
             cast(Recalls, run.machine).recall(each.blinded, each.answer, each.outputs)
             lane_runs.recalled(run, each.blinded, each.answer)
         for lane, outputs_of_own in self._kept.recalled_own():
-            cast(OprfSender, by_lane[lane].machine).recall_own(outputs_of_own)
+            cast(RecallsOwn, by_lane[lane].machine).recall_own(outputs_of_own)
 
     def _hashes(self, lane_runs: LaneRuns) -> Hashes:
         ours, theirs = lane_runs.sent.value().hex(), lane_runs.received.value().hex()

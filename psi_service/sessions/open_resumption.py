@@ -79,9 +79,9 @@ class OpenResumption:
         for record in self._own:
             yield record.lane, self._file.read(record)
 
-    def run(self, lane: int) -> LaneRun:
+    def run(self, lane: int) -> KeptLane:
         """Where the machine of a lane keeps what it does."""
-        return LaneRun(self, self._file, lane)
+        return KeptLane(self, self._file, lane)
 
     def before(self, lane: int, number: int) -> Answered | None:
         """A chunk that was answered before the break."""
@@ -101,7 +101,7 @@ class OpenResumption:
         return body[: chunk.blinded_bytes], body[chunk.blinded_bytes : answer_ends], body[answer_ends:]
 
 
-class LaneRun:
+class KeptLane:
     """`KeptRun` of one lane, over the session's file."""
 
     def __init__(self, opened: OpenResumption, file: ResumptionFile, lane: int) -> None:

@@ -280,6 +280,25 @@ def session(name: str, **other: Any) -> dict[str, Any]:
     }
 
 
+def test_a_suspended_session_is_shown_with_its_time_and_given_up(node: FakeNode) -> None:
+    name = "8f0c" * 8
+    broken = session(
+        name, state="suspended", reason=None, done_percent=63, resume_until="2026-11-25T09:30:00Z"
+    )
+    ended = session(name, state="aborted", reason="given up by a person")
+    node.answers |= {
+        "GET /v1/sessions": [broken],
+        f"GET /v1/sessions/{name}": broken,
+        f"POST /v1/sessions/{name}/give-up": ended,
+    }
+    words = "broke off at 63 %; until 2026-11-25 09:30 (UTC) it goes on with the next psi match like it"
+    assert f"8f0c8f0c {words}" in lines(run_psi("sessions", "--profile", node.profile).stdout)
+    assert words in run_psi("sessions", "show", "8f0c", "--profile", node.profile).stdout
+    given_up = run_psi("sessions", "give-up", "8f0c", "--profile", node.profile)
+    assert given_up.exit_code == 0, given_up.output
+    assert "given up by a person" in given_up.stdout
+
+
 def test_sessions_are_listed_and_shown_by_the_beginning_of_their_id(node: FakeNode) -> None:
     one, two = "8f0c" * 8, "8f1d" * 8
     node.answers |= {

@@ -53,6 +53,14 @@ class Recalls(Protocol):
         ...
 
 
+class RecallsOwn(Recalls, Protocol):
+    """A fresh sender of a run that goes on."""
+
+    def recall_own(self, outputs: bytes) -> None:
+        """Take the outputs of the next chunk of its own items."""
+        ...
+
+
 class NotKept:
     """A run of which nothing is kept: it cannot go on once it has broken off."""
 

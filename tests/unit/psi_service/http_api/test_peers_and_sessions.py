@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from psi_core.agreement.agreement import Agreement, EngineTerms, MatchKeyTerms
-from psi_core.errors import NotFound, Refused
+from psi_core.errors import Conflict, NotFound, Refused
 from psi_core.identity.card import Card
 from psi_core.identity.node_keys import NodeKeys
 from psi_service.peers.probe import ProbeResult
@@ -129,6 +129,11 @@ class Sessions:
         progress.enter(Phase.OPENING)
         return progress
 
+    async def give_up(self, session_id: str) -> SessionView:
+        if not self.over:
+            raise Conflict(f"session {session_id[:8]} is not suspended: it is open")
+        return view(state="aborted")
+
     async def get(self, session_id: str) -> SessionView:
         return view(state="complete" if self.over else "open")
 
@@ -232,6 +237,15 @@ def test_sessions_are_listed_and_shown(api: Any) -> None:
     assert client.get(f"/v1/sessions/{SESSION}").json()["state"] == "open"
     assert client.get("/v1/sessions/xyz").status_code == 422
     assert client.get("/v1/sessions?limit=501").status_code == 422
+
+
+def test_a_suspended_session_is_given_up_and_no_other(api: Any) -> None:
+    sessions = Sessions()
+    client = api.client(Role.ANALYST, sessions=sessions)
+    refused = client.post(f"/v1/sessions/{SESSION}/give-up")
+    assert (refused.status_code, "is not suspended" in refused.json()["detail"]) == (409, True)
+    sessions.over = True
+    assert client.post(f"/v1/sessions/{SESSION}/give-up").json()["state"] == "aborted"
 
 
 def test_who_waits_hears_of_a_new_phase_at_once_and_of_the_end(api: Any) -> None:

@@ -24,6 +24,7 @@ from psi_service.actors.words import WORDS, seal_word
 from psi_service.matches.peer_labels import open_label
 from psi_service.sessions import labelling
 from psi_service.sessions.views import SessionView
+from tests.broken_sessions import cut_at, small_chunks
 from tests.two_labs import LAB_A, LAB_B, Lab, agreement_between, run, two_labs
 
 pytestmark = pytest.mark.skipif(not native_core.available(), reason="labels need the native core")
@@ -317,3 +318,27 @@ async def test_no_log_entry_holds_a_label(tmp_path: Path) -> None:
     for lab in (a, b):
         data = b"".join(path.read_bytes() for path in lab.directory.rglob("*") if path.is_file())
         assert b"silver fox" not in data
+
+
+async def test_labels_go_on_with_a_session_that_broke_off(tmp_path: Path, monkeypatch: Any) -> None:
+    small_chunks(monkeypatch)
+    a, b, terms = await prepared(tmp_path, BOTH)
+    say(a, "a-1", severity="high")
+    say(b, "b-1", severity="low", campaign="autumn")
+    cut_at(b, 3)
+    asked = {"engine": "oprf", "match_keys": ["email", "device_id"]}
+    broken = await run(a, b, terms, **asked)
+    assert broken.state == "suspended", broken.reason
+    await b.running.wait(broken.session_id)
+    # What is said meanwhile is said in the next session.
+    say(b, "b-1", severity="critical")
+    view = await run(a, b, terms, **asked)
+    assert (view.session_id, view.state) == (broken.session_id, "complete"), view.reason
+    said = heard(a, LAB_B)["a-1", "email"]
+    assert said is not None
+    assert (said["severity"], said["campaign"]) == ("low", "autumn")
+    told = heard(b, LAB_A)["b-1", "email"]
+    assert told is not None
+    assert told["severity"] == "high"
+    await a.stop()
+    await b.stop()

@@ -189,7 +189,7 @@ async def test_labels_go_along_for_the_first_time_or_are_others_and_the_run_is_f
     mine, theirs = named(range(10)), named(range(5, 15))
     a, b, terms = await labs(tmp_path, mine, theirs)
     with monkeypatch.context() as patch:
-        patch.setattr(a.sessions._initiator, "_labels", lambda plan, peer: None)  # type: ignore[attr-defined]
+        patch.setattr(a.sessions._dialling._initiator, "_labels", lambda plan, peer: None)  # type: ignore[attr-defined]
         await once(a, b, terms, "initiator")
         # Without labels too, a run builds on a run.
         assert how(await once(a, b, terms, "initiator")).startswith("on generation 1")
@@ -199,7 +199,7 @@ async def test_labels_go_along_for_the_first_time_or_are_others_and_the_run_is_f
     assert how(await once(a, b, terms, "initiator")).startswith("on generation 1")
     with monkeypatch.context() as patch:
         fewer = SessionLabels(responder=("campaign",))
-        patch.setattr(a.sessions._initiator, "_labels", lambda plan, peer: fewer)  # type: ignore[attr-defined]
+        patch.setattr(a.sessions._dialling._initiator, "_labels", lambda plan, peer: fewer)  # type: ignore[attr-defined]
         assert how(await once(a, b, terms, "initiator")) == full
     check(a, b, "initiator", mine, theirs)
     await stop(a, b)
@@ -327,7 +327,7 @@ async def test_what_is_erased_takes_the_digest_of_its_label_along(
 
     def erase(db: object) -> None:
         forget_elements(db, [MatchKey.parse("email")], KEY, {"email": [value]}, {}, found)  # type: ignore[arg-type]
-        forget_cached(db, found, caches)  # type: ignore[arg-type]
+        forget_cached(db, found, [caches])  # type: ignore[arg-type]
 
     before = segments(lab)
     assert len(before) == 2

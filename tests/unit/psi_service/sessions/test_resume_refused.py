@@ -16,7 +16,7 @@ from psi_core.session.opening import Accept, Offer, context
 from psi_core.wire.session_pb2 import Resume, SessionFrame
 from psi_service.consortium.service import ConsortiumKey
 from psi_service.sessions import resumptions
-from psi_service.sessions.open_resumption import LaneRun
+from psi_service.sessions.open_resumption import KeptLane
 from psi_service.sessions.resumption_file import Kind, scan
 from tests.broken_sessions import (
     KEYS,
@@ -206,7 +206,7 @@ async def test_other_bytes_than_before_end_the_session(
     # The answers to chunks that b answered do not arrive.
     cut_at(b, 3)
     session_id = (await match(a, b, terms)).session_id
-    monkeypatch.setattr(LaneRun, "seed", bytes(32))
+    monkeypatch.setattr(KeptLane, "seed", bytes(32))
     view = await match(a, b, terms)
     assert view.state == "aborted"
     assert "other bytes than the ones that were answered before" in (view.reason or "")
