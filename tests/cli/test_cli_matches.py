@@ -282,9 +282,8 @@ def session(name: str, **other: Any) -> dict[str, Any]:
 
 def test_a_suspended_session_is_shown_with_its_time_and_given_up(node: FakeNode) -> None:
     name = "8f0c" * 8
-    broken = session(
-        name, state="suspended", reason=None, done_percent=63, resume_until="2026-11-25T09:30:00Z"
-    )
+    until = {"done_percent": 63, "resume_until": "2026-11-25T09:30:00Z"}
+    broken = session(name, role="initiator", state="suspended", reason=None, **until)
     ended = session(name, state="aborted", reason="given up by a person")
     node.answers |= {
         "GET /v1/sessions": [broken],
