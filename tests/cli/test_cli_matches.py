@@ -260,6 +260,7 @@ def test_own_files_are_read_as_they_were_imported(
 
 def session(name: str, **other: Any) -> dict[str, Any]:
     lane = {"match_key": "email", "engine": "openmined", "own_size": 5120, "peer_size": None, "matched": None}
+    lane["run"] = None
     return {
         "session_id": name,
         "agreement": "7f3a" * 16,

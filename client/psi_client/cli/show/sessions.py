@@ -45,7 +45,7 @@ def print_session(console: Console, session: Mapping[str, Any]) -> None:
             "peer": f"{session['peer']}, this lab is the {session['role']}",
             "agreement": session["agreement"],
             "state": session["state"],
-            "goes on": goes_on(session),
+            **({"goes on": words} if (words := goes_on(session)) else {}),
             "reason": session["reason"],
             "learns": f"{session['direction']}, {session['reveal']}",
             "started": session["started"],
