@@ -1,4 +1,4 @@
-"""A whole node: an erasure or a revocation ends what is suspended, and a backup holds nothing of it."""
+"""Whole nodes: a job takes up what is suspended; erasure and revocation end it; a backup holds nothing of it."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ from psi_service.node.app import Node
 from psi_service.sessions import surroundings
 from psi_service.store.reading import copy_store
 from tests.faults.test_broken_network import behind_a_proxy
+from tests.integration.test_jobs_between_nodes import jobs_begun, over
 from tests.shared_list import add_to_both, match, prepare
-from tests.two_nodes import Place, places
+from tests.two_nodes import LABS, Place, places
 
 pytestmark = pytest.mark.skipif(not native_core.available(), reason="engine oprf needs the native core")
 
@@ -82,6 +83,23 @@ async def test_what_is_suspended_ends_with_its_set_and_its_agreement(tmp_path: P
     audited = tmp_path / "audited"
     audited.mkdir()
     await check_books(audited, a.data_dir, b.data_dir)
+
+
+async def test_a_job_takes_up_the_session_that_a_person_began(tmp_path: Path) -> None:
+    a, _ = await places(tmp_path / "direct")
+    b, proxy = await behind_a_proxy(tmp_path / "behind")
+    async with proxy as line, a.running() as node, b.running():
+        await prepare(a, b)
+        await add_to_both(a, b, 300)
+        line.cut_after(20_000)
+        broken = await match(a, engine="oprf", match_keys=["email"])
+        assert broken["state"] == "suspended", broken["reason"]
+        await jobs_begun(node)
+        made = await a.ask(lambda client: client.add_job(LABS[1], "@daily", match_keys=["email"]))
+        await a.ask(lambda client: client.run_job(made["id"]))
+        run = (await over(a, made["id"]))["last"]
+        assert (run["state"], run["session_id"]) == ("done", broken["session_id"])
+        assert len(await a.ask(NodeClient.sessions)) == 1
 
 
 async def _round(node: Node) -> None:
