@@ -86,9 +86,9 @@ class Exchange:
         try:
             return await self._run()
         finally:
-            await asyncio.to_thread(self._bundles.close)
             if self._kept is not None:
                 self._kept.close()
+            await asyncio.to_thread(self._bundles.close)
 
     async def _run(self) -> Record:
         self._progress.enter(Phase.OPENING)

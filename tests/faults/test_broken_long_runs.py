@@ -85,33 +85,34 @@ async def _match_unless_killed(a: Place, direction: str) -> dict[str, Any] | Non
 
 
 @pytest.mark.parametrize(
-    ("direction", "steps"),
+    ("direction", "armed", "deaths"),
     [
-        ("initiator", ["a CHUNK 4", "a CHUNK 5", "b CHUNK 3"]),
-        ("responder", ["a OWN 4", "a CHUNK 6", "b CHUNK 2"]),
-        ("both", ["a CHUNK 1", "b CHUNK 4"]),
+        ("initiator", ("CHUNK 9", "CHUNK 3"), [("b", ""), ("a", "CHUNK 5"), ("a", "")]),
+        ("responder", ("OWN 4", "CHUNK 9"), [("a", "CHUNK 6"), ("a", ""), ("b", "")]),
+        ("both", ("CHUNK 8", "CHUNK 4"), [("b", ""), ("a", "")]),
     ],
 )
 async def test_a_killed_node_goes_on_with_the_session_that_it_was_at(
-    tmp_path: Path, direction: str, steps: list[str]
+    tmp_path: Path, direction: str, armed: tuple[str, str], deaths: list[tuple[str, str]]
 ) -> None:
+    """`armed`: at what a and b kill themselves; `deaths`: who dies in turn, and at what it does so once it is back."""
     a, b = await places(tmp_path)
     nodes = {"a": NodeProcess(a, chunk=CHUNK), "b": NodeProcess(b, chunk=CHUNK)}
-    for node in nodes.values():
-        await node.start()
+    for node, step in zip(nodes.values(), armed, strict=True):
+        await node.start(step)
     try:
         await prepare_long(a, b)
-        ids, view = set[str](), None
-        # A killed initiator is asked again; a killed responder is dialled again by the session that runs.
-        for side, step in (each.split(" ", 1) for each in steps):
-            await nodes[side].stop()
-            await nodes[side].start(step)
-            asked = asyncio.create_task(_match_unless_killed(a, direction))
+        ids, asked = set[str](), asyncio.create_task(_match_unless_killed(a, direction))
+        for side, next_step in deaths:
             await nodes[side].died()
-            await nodes[side].start()
-            view = await asked
-            assert (view is None) == (side == "a")
-            ids |= {session["session_id"] for session in await a.ask(NodeClient.sessions)}
+            await nodes[side].start(next_step)
+            if side == "a":
+                # A killed responder is dialled again by the session that runs; a killed initiator is asked again.
+                assert await asked is None
+                ids |= {session["session_id"] for session in await a.ask(NodeClient.sessions)}
+                asked = asyncio.create_task(_match_unless_killed(a, direction))
+        view = await asked
+        ids |= {session["session_id"] for session in await a.ask(NodeClient.sessions)}
         assert view is not None
         assert ids == {view["session_id"]}
         told = [len(await each.ask(NodeClient.matches)) for each in (a, b)]
