@@ -383,7 +383,7 @@ async def test_an_offer_cannot_choose_fields_to_learn_of_what_nothing_is_said(
     for field in grant.fields:
         one = SessionLabels(responder=(field,))
         with monkeypatch.context() as patch:
-            patch.setattr(a.sessions._initiator, "_labels", lambda plan, peer, one=one: one)  # type: ignore[attr-defined]
+            patch.setattr(a.sessions._dialling._initiator, "_labels", lambda plan, peer, one=one: one)  # type: ignore[attr-defined]
             assert how(await once(a, b, terms, "initiator")) == OTHER_LABELS
             # As long as it asks for the same field, a run builds on a run.
             assert how(await once(a, b, terms, "initiator")).startswith("on generation 1")
