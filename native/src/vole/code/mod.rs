@@ -49,43 +49,37 @@ impl Code {
         }
     }
 
-    /// Convolve, then expand to half as many symbols. Several vectors at once, each of the code's length, are read as one:
-    /// the expander's places are far apart, and what lies there side by side comes at the price of one.
-    ///
-    /// `space` is kept from one call to the next, for its memory alone.
-    pub fn encode<const K: usize>(
-        &self,
-        vectors: [&[u128]; K],
-        space: &mut Vec<[u128; K]>,
-    ) -> Vec<[u128; K]> {
+    /// Convolve vectors of the code's length into `space`, side by side: the expander's places are far apart, and what lies
+    /// together comes at the price of one. `space` is kept from one call to the next, for its memory alone.
+    pub fn convolve<const K: usize>(&self, vectors: [&[u128]; K], space: &mut Vec<[u128; K]>) {
         if space.len() != self.length {
             *space = pages::room(self.length);
             space.resize(self.length, [0; K]);
         }
-        self.convolve(vectors, space);
-        self.expand(space)
-    }
-
-    fn convolve<const K: usize>(&self, vectors: [&[u128]; K], out: &mut [[u128; K]]) {
         #[cfg(target_arch = "x86_64")]
         if !self.masks.is_empty() {
             // SAFETY: there are masks only where the CPU has what the function needs.
-            return unsafe { wide::convolve(&self.masks, vectors, out) };
+            return unsafe { wide::convolve(&self.masks, vectors, space) };
         }
-        convolve(&self.taps, vectors, out);
+        convolve(&self.taps, vectors, space);
     }
 
-    fn expand<const K: usize>(&self, vector: &[[u128; K]]) -> Vec<[u128; K]> {
-        let mut out = vec![[0; K]; self.length / 2];
-        out.par_chunks_mut(GRAIN).enumerate().for_each(|(part, out)| {
-            for (group, out) in (part * GRAIN / GROUP..).zip(out.chunks_mut(GROUP)) {
-                let places = self.places(group, out.len());
-                for (place, row) in out.iter_mut().zip(places.as_chunks::<EXPANDER_WEIGHT>().0) {
-                    *place = row.iter().fold([0; K], |sum, at| plus(sum, vector[*at as usize]));
+    /// Expand what was convolved: `out` takes the outputs from `first` on, of half as many as there are symbols.
+    pub fn expand<const K: usize>(&self, convolved: &[[u128; K]], first: usize, out: &mut [[u128; K]]) {
+        out.par_chunks_mut(GRAIN).enumerate().for_each(|(part, mut out)| {
+            let mut at = first + part * GRAIN;
+            while !out.is_empty() {
+                let skipped = at % GROUP;
+                let (now, later) = out.split_at_mut(out.len().min(GROUP - skipped));
+                let places = self.places(at / GROUP, skipped + now.len());
+                let rows = &places.as_chunks::<EXPANDER_WEIGHT>().0[skipped..];
+                for (place, row) in now.iter_mut().zip(rows) {
+                    *place = row.iter().fold([0; K], |sum, at| plus(sum, convolved[*at as usize]));
                 }
+                at += now.len();
+                out = later;
             }
         });
-        out
     }
 
     /// The places of `count` outputs of a group, `EXPANDER_WEIGHT` each.

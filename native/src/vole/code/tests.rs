@@ -39,6 +39,13 @@ fn matrix(code: &Code, length: usize) -> Vec<Bits> {
     rows(code).iter().map(expand).collect()
 }
 
+fn encoded<const K: usize>(code: &Code, vectors: [&[u128]; K], space: &mut Vec<[u128; K]>) -> Vec<[u128; K]> {
+    code.convolve(vectors, space);
+    let mut out = vec![[0; K]; code.length / 2];
+    code.expand(space, 0, &mut out);
+    out
+}
+
 #[test]
 fn encoding_is_the_explicit_matrix() -> Result<(), Abort> {
     for length in [2, 24, 50, 52, 128, 512] {
@@ -48,7 +55,7 @@ fn encoding_is_the_explicit_matrix() -> Result<(), Abort> {
             row.iter().zip(&vector).fold(0, |sum, (bit, value)| if *bit { sum ^ value } else { sum })
         });
         let sums: Vec<[u128; 1]> = sums.map(|sum| [sum]).collect();
-        assert!(code.encode([&vector], &mut Vec::new()) == sums, "{length}");
+        assert!(encoded(&code, [&vector], &mut Vec::new()) == sums, "{length}");
     }
     Ok(())
 }
@@ -106,8 +113,9 @@ fn two_vectors_at_once_are_as_one_by_one_and_space_is_only_space() -> Result<(),
     for length in [2, 52, 512, 4992] {
         let code = Code::new(length);
         let (one, other) = (draw::elements(length)?, draw::elements(length)?);
-        let both = code.encode([&one, &other], &mut space);
-        let (one, other) = (code.encode([&one], &mut Vec::new()), code.encode([&other], &mut Vec::new()));
+        let both = encoded(&code, [&one, &other], &mut space);
+        let alone = |vector| encoded(&code, [vector], &mut Vec::new());
+        let (one, other) = (alone(&one[..]), alone(&other[..]));
         assert!(
             both.iter().zip(one.iter().zip(&other)).all(|(both, (one, other))| *both == [one[0], other[0]])
         );
@@ -124,6 +132,20 @@ fn both_convolutions_give_the_same_bits() -> Result<(), Abort> {
         convolve(&code.taps, [&vector], &mut plain);
         code.convolve([&vector], &mut used);
         assert!(plain == used, "{length}");
+    }
+    Ok(())
+}
+
+#[test]
+fn outputs_can_be_entered_anywhere() -> Result<(), Abort> {
+    let code = Code::new(4992);
+    let vector = draw::elements(4992)?;
+    let mut space = Vec::new();
+    let whole = encoded(&code, [&vector], &mut space);
+    for (first, count) in [(0, 313), (313, 2183), (64, 64), (63, 2), (2495, 1), (100, 0)] {
+        let mut part = vec![[0]; count];
+        code.expand(&space, first, &mut part);
+        assert!(part == whole[first..first + count], "{first}");
     }
     Ok(())
 }

@@ -41,6 +41,11 @@ impl Plan {
         NOISE_WEIGHT << self.depth
     }
 
+    /// Outputs that a chunk gives the result, of those that give the next one its base values. The last gives the rest.
+    pub fn fresh(&self) -> usize {
+        self.noise_length() / 2 - BASE_VALUES
+    }
+
     /// Correlated OTs of the first chunk's base values.
     pub fn base_rows(&self) -> usize {
         BASE_VALUES * 128

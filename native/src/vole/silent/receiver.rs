@@ -40,14 +40,17 @@ impl VoleReceiver {
     ) -> Result<(Self, Vec<u8>), Abort> {
         require(corrections.len() == plan.corrections_bytes() && onto.len() == plan.length)?;
         let code = Code::new(plan.noise_length());
-        let (mut noise, mut space) = (vec![0; plan.noise_length()], Vec::new());
+        let buffer = || vec![0; plan.noise_length()];
+        let (mut noise, mut space, mut outputs) =
+            (buffer(), Vec::new(), vec![[0; 2]; plan.noise_length() / 2]);
         let mut made = Self { expected: Vec::new(), masked: onto, c: pages::room(plan.length) };
         let mut challenges = Vec::with_capacity(plan.challenges_bytes());
         let mut base = Shares { a: choices[..BASE_VALUES].to_vec(), c: base_values(&plan, rows) };
         let message = |chunk| corrections.chunks(NOISE_WEIGHT * plan.tree_bytes()).nth(chunk);
-        let grow =
-            |chunk| message(chunk).map(|message| Grown::new(id, &plan, (rows, choices), chunk, message));
-        let mut next = grow(0);
+        let grow = |chunk, c| {
+            message(chunk).map(|message| Grown::new(id, &plan, (rows, choices), (chunk, message), c))
+        };
+        let (mut next, mut spare) = (grow(0, buffer()), buffer());
         for chunk in 0..plan.chunks {
             let mut grown = next.take().ok_or(Abort)?;
             grown.add_base(&base);
@@ -55,16 +58,20 @@ impl VoleReceiver {
             challenges.extend(challenge);
             made.expected.extend(check_hash(id, chunk, sum));
             grown.places.iter().zip(&base.a).for_each(|(place, a)| noise[*place] = *a);
-            let encoded;
-            (encoded, next) = rayon::join(|| code.encode([&noise, &grown.c], &mut space), || grow(chunk + 1));
+            let encode = || {
+                code.convolve([&noise, &grown.c], &mut space);
+                code.expand(&space, 0, &mut outputs);
+            };
+            ((), next) = rayon::join(encode, || grow(chunk + 1, spare));
             grown.places.iter().for_each(|place| noise[*place] = 0);
-            let mut outputs = &encoded[..];
+            let mut fresh = &outputs[..];
             if chunk + 1 < plan.chunks {
                 let (first, rest) = outputs.split_at(BASE_VALUES);
                 let share = |side: usize| first.iter().map(|shares| shares[side]).collect();
-                (base, outputs) = (Shares { a: share(0), c: share(1) }, rest);
+                (base, fresh) = (Shares { a: share(0), c: share(1) }, rest);
             }
-            made.take(outputs);
+            made.take(fresh);
+            spare = grown.c;
         }
         Ok((made, challenges))
     }
@@ -96,9 +103,14 @@ struct Grown {
 }
 
 impl Grown {
-    /// All trees of a chunk. C at the noise places still lacks the base values.
-    fn new(id: &Id, plan: &Plan, (rows, choices): (&[u128], &[u128]), chunk: usize, message: &[u8]) -> Self {
-        let mut c = vec![0; plan.noise_length()];
+    /// All trees of a chunk, in `c`, whatever that held. At the noise places it still lacks the base values.
+    fn new(
+        id: &Id,
+        plan: &Plan,
+        (rows, choices): (&[u128], &[u128]),
+        (chunk, message): (usize, &[u8]),
+        mut c: Vec<u128>,
+    ) -> Self {
         let group_leaves = GROUP << plan.depth;
         let groups = c.par_chunks_mut(group_leaves).zip(message.par_chunks(GROUP * plan.tree_bytes()));
         let places = groups.enumerate().flat_map_iter(|(group, (c, message))| {

@@ -35,28 +35,35 @@ impl VoleSender {
             delta: Zeroizing::new(delta),
             leaves: pages::zeros(plan.chunks * plan.noise_length()),
             spares: Vec::with_capacity(plan.chunks),
-            outputs: pages::room(plan.length),
+            outputs: pages::zeros(plan.length),
         };
         made.grow(rows, &mut corrections)?;
-        // No leaf depends on another chunk's outputs, so all chunks are encoded side by side.
-        let code = Code::new(plan.noise_length());
-        let chunks = made.leaves.par_chunks(plan.noise_length());
-        let encoded: Vec<Vec<[u128; 1]>> =
-            chunks.map_init(Vec::new, |space, leaves| code.encode([leaves], space)).collect();
-        let mut base = base_values(&plan, rows);
+        let next = made.encode();
+        let bases = std::iter::once(base_values(&plan, rows)).chain(next);
         let messages = corrections.chunks_mut(NOISE_WEIGHT * plan.tree_bytes());
-        for (chunk, (encoded, message)) in encoded.into_iter().zip(messages).enumerate() {
+        for (base, message) in bases.zip(messages) {
             add_totals(&plan, message, &base);
             made.spares.push(base[NOISE_WEIGHT]);
-            let mut outputs = encoded.as_flattened();
-            if chunk + 1 < plan.chunks {
-                let (next, rest) = outputs.split_at(BASE_VALUES);
-                (base, outputs) = (next.to_vec(), rest);
-            }
-            let wanted = outputs.len().min(plan.length - made.outputs.len());
-            made.outputs.extend_from_slice(&outputs[..wanted]);
         }
         Ok((made, corrections))
+    }
+
+    /// Encode all chunks, side by side: no leaf depends on another chunk's outputs. Returns the base values that each but
+    /// the last one gives the next.
+    fn encode(&mut self) -> Vec<Vec<u128>> {
+        let (plan, code) = (&self.plan, Code::new(self.plan.noise_length()));
+        let (outputs, _) = self.outputs.as_chunks_mut();
+        let (fresh, last) = outputs.split_at_mut((plan.chunks - 1) * plan.fresh());
+        let outputs = fresh.par_chunks_mut(plan.fresh()).chain(rayon::iter::once(last));
+        let chunks = self.leaves.par_chunks(plan.noise_length()).zip(outputs).enumerate();
+        let bases = chunks.map_init(Vec::new, |space, (chunk, (leaves, outputs))| {
+            code.convolve([leaves], space);
+            let mut base = vec![[0]; if chunk + 1 < plan.chunks { BASE_VALUES } else { 0 }];
+            code.expand(space, 0, &mut base);
+            code.expand(space, base.len(), outputs);
+            base.into_flattened()
+        });
+        bases.collect()
     }
 
     /// All trees of all chunks, and their corrections, the totals without the base values.
