@@ -174,7 +174,11 @@ class ClosingBooks:
         return offer.responder if offer.initiator == self._desk.lab else offer.initiator
 
     def _pre_record(self, db: sqlite_utils.Database, session: OpenSession, note: bytes, column: str) -> None:
-        """Raises SessionAborted when the agreement was revoked since Accept: it ends at once, so nothing is served."""
+        """Raises SessionAborted when the agreement was revoked since Accept: it ends at once, so nothing is served.
+
+        Raises Conflict when the session has ended: a Settle may look just before a session is taken up again.
+        """
+        _check_unfinished(db, session.session_id)
         agreement = bytes.fromhex(session.offer.agreement)
         if db.execute(
             "SELECT 1 FROM agreements WHERE hash = ? AND state = 'revoked'", (agreement,)
@@ -189,6 +193,8 @@ class ClosingBooks:
         )
 
     def _hold(self, db: sqlite_utils.Database, session: OpenSession, learned: Learned) -> None:
+        """Raises Conflict when the session has ended already."""
+        _check_unfinished(db, session.session_id)
         if not learned.claims:
             return
         update_session(
@@ -244,7 +250,7 @@ class ClosingBooks:
 
 
 def _check_unfinished(db: sqlite_utils.Database, session_id: str) -> None:
-    """Raise Conflict for a session that has ended: two may settle it at the same moment, and it ends once."""
+    """Raise Conflict for a session that has ended: it ends once, though two settle it, or one while it is taken up."""
     (state,) = db.execute("SELECT state FROM sessions WHERE session_id = ?", (session_id,)).fetchone()
     if state not in ("offered", "open", "pending"):
         raise Conflict(f"session {session_id} has ended already: {state}")

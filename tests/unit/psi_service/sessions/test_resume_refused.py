@@ -13,6 +13,7 @@ from psi_core.agreement.agreement import Agreement
 from psi_core.errors import NotFound, PeerUnreachable, ProtocolFault, PsiError
 from psi_core.log.entry import EntryKind
 from psi_core.session.opening import Accept, Offer, context
+from psi_core.wire.peers_pb2 import SettleRequest
 from psi_core.wire.session_pb2 import Resume, SessionFrame
 from psi_service.consortium.service import ConsortiumKey
 from psi_service.sessions import resumptions
@@ -362,4 +363,29 @@ async def test_a_disk_that_fills_up_ends_no_session(tmp_path: Path, monkeypatch:
     assert not kept_files(a)
     cut_at(a, 3)
     monkeypatch.undo()
+    await stop(a, b)
+
+
+@pytest.mark.parametrize("direction", ["initiator", "responder", "both"])
+async def test_what_a_settle_ended_while_it_was_taken_up_is_served_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, direction: str
+) -> None:
+    a, b, terms = await long_lists(tmp_path)
+    cut_at(a, 6)
+    session_id = (await match(a, b, terms, direction)).session_id
+    resumed = b.epoch_keys.resumptions.resumed
+
+    async def settled_beside(name: str) -> bool:
+        may = await resumed(name)
+        # A Settle that looked whether the session runs just before it was taken up.
+        await b.settling.answer(SettleRequest(lab=a.name, session_id=name), a.card)
+        return may
+
+    monkeypatch.setattr(b.epoch_keys.resumptions, "resumed", settled_beside)
+    # Where b went without a word, the next try is told.
+    await match(a, b, terms, direction)
+    assert (await a.sessions.get(session_id)).state in ("suspended", "aborted")
+    assert aborted(b, session_id)
+    assert len(b.entries(EntryKind.ABORT)) == 1
+    assert not b.entries(EntryKind.PRE_RECORD, EntryKind.RECORD, EntryKind.COUNTERSIGNED)
     await stop(a, b)
