@@ -79,7 +79,12 @@ class ResumptionFile:
         folder.mkdir(mode=0o700, exist_ok=True)
         path = folder / secrets.token_hex(16)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        sync_folder(folder)
+        try:
+            sync_folder(folder)
+        except OSError:
+            os.close(descriptor)
+            remove(path)
+            raise
         return cls(path, data_key, session_id, descriptor, [])
 
     @classmethod
@@ -101,7 +106,7 @@ class ResumptionFile:
         """Write one record; `durable`: it outlives a power cut once this returns.
 
         A full or failing disk ends no session: the file is given up then, and the journal says so. Raises
-        SessionAborted when the file was closed: the run was broken off.
+        SessionAborted when the file was closed (the run was broken off), or can be neither written nor removed.
         """
         with self._turn:
             if self._given_up:
@@ -140,10 +145,16 @@ class ResumptionFile:
                 self._descriptor = None
 
     def _give_up(self, reason: str) -> None:
+        """What is answered from here on is not in the file, so that it must never be found again."""
         log.warning("session cannot go on after a break", session=self._session_id, reason=reason)
-        self._given_up = True
         self.close()
-        remove(self.path)
+        try:
+            self.path.unlink(missing_ok=True)
+            sync_folder(self.path.parent)
+        except OSError as error:
+            words = f"what is kept of it can be neither written ({reason}) nor removed ({error.strerror})"
+            raise SessionAborted(words) from error
+        self._given_up = True
 
     def _aad(self, record: Record) -> bytes:
         place = record.place.to_bytes(8, "big")

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import sqlite_utils
 import structlog
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from psi_service.sessions.open_session import OpenSession
 
 log = structlog.get_logger()
+
+Opened = TypeVar("Opened")
 
 FOLDER = "resumptions"
 LONGEST = timedelta(hours=24)
@@ -83,7 +85,7 @@ class Resumptions:
         ]
         sizes = receiver_sizes(session)
         try:
-            file = await asyncio.to_thread(self._create, session.session_id, heads)
+            file = await _opened(partial(self._create, session.session_id, heads), _discard)
         except OSError as fault:
             reason = str(fault.strerror)
             log.warning("session cannot go on after a break", session=session.session_id, reason=reason)
@@ -91,8 +93,7 @@ class Resumptions:
         try:
             await self._store.transaction(partial(_enter, session, file.path.name, sizes))
         except BaseException:
-            file.close()
-            remove(file.path)
+            _discard(file)
             raise
         if not all(frozen.stands() for frozen in session.frozen):
             # What was purged since the freeze found no row of this session yet, and must not stay in its file.
@@ -101,11 +102,11 @@ class Resumptions:
 
     async def broken(self, session_id: str) -> bool:
         """A session broke off, or a crash left it: note it as suspended. False when it cannot go on (any more)."""
-        name = await self._store.query(lambda db: _file_of(db, session_id))
-        if name is None:
+        found = await self._store.query(lambda db: _file_of(db, session_id))
+        if found is None:
             return False
         try:
-            records = await asyncio.to_thread(scan, folder(self._store) / name)
+            records = await asyncio.to_thread(scan, folder(self._store) / found[0])
         except StoreError:
             return False
         answered = sum(record.kind is Kind.CHUNK for record in records)
@@ -120,11 +121,20 @@ class Resumptions:
     async def reopen(
         self, session_id: str, stands: Callable[[], bool], sizes: Sequence[int], *, sends: bool
     ) -> OpenResumption:
-        """The file of a suspended session, read. Raises StoreError when it is gone or damaged."""
-        name = await self._store.query(lambda db: _file_of(db, session_id))
-        if name is None:
+        """The file of a suspended session, read. Raises StoreError when it is gone, damaged or too short."""
+        found = await self._store.query(lambda db: _file_of(db, session_id))
+        if found is None:
             raise StoreError("nothing is kept of this session that it could go on with")
-        return await asyncio.to_thread(self._reopen, session_id, name, stands, sizes, sends)
+        name, answered = found
+        work = partial(self._reopen, session_id, name, stands, sizes, sends)
+        opened = await _opened(work, OpenResumption.close)
+        # Whoever asks for them again could show other bytes. A receiver is simply told its answers again.
+        if sends and opened.answered < answered:
+            opened.close()
+            raise StoreError(
+                "the file of a suspended session lacks answers that were given: a disk has lost some"
+            )
+        return opened
 
     async def resumed(self, session_id: str) -> bool:
         """The session goes on now. False when it may not any more."""
@@ -178,7 +188,7 @@ class Resumptions:
         if not self._may(db, session_id):
             return False
         db.execute(
-            "UPDATE resumptions SET since = coalesce(since, ?), answered = ? WHERE session_id = ?",
+            "UPDATE resumptions SET since = coalesce(since, ?), answered = max(answered, ?) WHERE session_id = ?",
             (self._now(), answered, session_id),
         )
         return True
@@ -267,9 +277,30 @@ def _enter(session: OpenSession, file: str, sizes: Sequence[int], db: sqlite_uti
     )
 
 
-def _file_of(db: sqlite_utils.Database, session_id: str) -> str | None:
-    row = db.execute("SELECT file FROM resumptions WHERE session_id = ?", (session_id,)).fetchone()
-    return None if row is None else str(row[0])
+def _file_of(db: sqlite_utils.Database, session_id: str) -> tuple[str, int] | None:
+    """Its name, and how many answered chunks it had when the session broke off."""
+    row = db.execute("SELECT file, answered FROM resumptions WHERE session_id = ?", (session_id,)).fetchone()
+    return None if row is None else (str(row[0]), int(row[1]))
+
+
+async def _opened(work: Callable[[], Opened], undo: Callable[[Opened], None]) -> Opened:
+    """What `work` opens in a thread. Should the caller be cancelled meanwhile, `undo` gets it: a thread goes on."""
+
+    def undone(task: asyncio.Task[Opened]) -> None:
+        if not task.cancelled() and task.exception() is None:
+            undo(task.result())
+
+    task = asyncio.create_task(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        task.add_done_callback(undone)
+        raise
+
+
+def _discard(file: ResumptionFile) -> None:
+    file.close()
+    remove(file.path)
 
 
 def _sweep(where: Path, named: set[str]) -> None:

@@ -133,7 +133,11 @@ class SessionService:
     async def give_up(self, session_id: str) -> views.SessionView:
         """Abort a suspended session, and tell its peer when it can be reached. Raises NotFound, Conflict."""
         suspended = await self._around.keys.resumptions.suspended(session_id)
-        if suspended is None or self._running.is_running(session_id):
+        if self._running.is_running(session_id):
+            raise Conflict(
+                f"session {session_id[:8]} is running, or is being taken up again. Wait until it has ended"
+            )
+        if suspended is None:
             view = await self.get(session_id)
             raise Conflict(f"session {session_id[:8]} is not suspended: it is {view.state}")
         await self._dialling.ending.give_up(session_id, "given up by a person")

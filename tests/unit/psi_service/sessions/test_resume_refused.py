@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from psi_core import native_core
 from psi_core.agreement.agreement import Agreement
-from psi_core.errors import NotFound, PeerUnreachable, ProtocolFault, PsiError
+from psi_core.errors import NotFound, PeerUnreachable, ProtocolFault, PsiError, SessionAborted
 from psi_core.log.entry import EntryKind
 from psi_core.session.opening import Accept, Offer, context
 from psi_core.wire.peers_pb2 import SettleRequest
@@ -18,7 +21,7 @@ from psi_core.wire.session_pb2 import Resume, SessionFrame
 from psi_service.consortium.service import ConsortiumKey
 from psi_service.sessions import resumptions
 from psi_service.sessions.open_resumption import KeptLane
-from psi_service.sessions.resumption_file import Kind, scan
+from psi_service.sessions.resumption_file import Kind, ResumptionFile, scan
 from tests.broken_sessions import (
     KEYS,
     back,
@@ -388,4 +391,108 @@ async def test_what_a_settle_ended_while_it_was_taken_up_is_served_no_more(
     assert aborted(b, session_id)
     assert len(b.entries(EntryKind.ABORT)) == 1
     assert not b.entries(EntryKind.PRE_RECORD, EntryKind.RECORD, EntryKind.COUNTERSIGNED)
+    await stop(a, b)
+
+
+async def test_answers_that_a_disk_has_lost_are_not_given_anew(tmp_path: Path) -> None:
+    a, b, terms = await long_lists(tmp_path)
+    cut_at(b, 9)
+    session_id = (await match(a, b, terms)).session_id
+    (file,) = kept_files(b)
+    answered = [record for record in scan(file) if record.kind is Kind.CHUNK]
+    file.write_bytes(file.read_bytes()[: answered[1].offset])
+    # A receiver that says it holds no more than what is left would show other bytes from there on.
+    _, names = await asked(a, b, resume_of(a, session_id, answered=1))
+    assert names == ["abort"]
+    assert aborted(b, session_id)
+    await stop(a, b)
+
+
+def refuses(*_: object, **__: object) -> None:
+    raise OSError(30, "Read-only file system")
+
+
+@pytest.mark.parametrize("broken_step", ["Path.unlink", "sync_folder"])
+def test_nothing_is_answered_beside_a_file_that_can_be_neither_written_nor_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken_step: str
+) -> None:
+    file = ResumptionFile.create(tmp_path / "resumptions", bytes(32), "00" * 16)
+    file.append(Kind.CHUNK, 0, 0, bytes(64), durable=True)
+    monkeypatch.setattr("psi_service.sessions.resumption_file.os.fdatasync", refuses)
+    monkeypatch.setattr(f"psi_service.sessions.resumption_file.{broken_step}", refuses)
+    # It could come back after a power cut, and what is answered now would be answered anew then.
+    for number in (1, 2):
+        with pytest.raises(SessionAborted):
+            file.append(Kind.CHUNK, 0, number, bytes(64), durable=True)
+    file.close()
+
+
+def test_a_file_that_was_given_up_is_gone_for_good_before_anything_is_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, synced = tmp_path / "resumptions", list[list[Path]]()
+    file = ResumptionFile.create(folder, bytes(32), "00" * 16)
+    monkeypatch.setattr("psi_service.sessions.resumption_file.os.fdatasync", refuses)
+    monkeypatch.setattr(
+        "psi_service.sessions.resumption_file.sync_folder", lambda where: synced.append([*where.iterdir()])
+    )
+    file.append(Kind.CHUNK, 0, 0, bytes(64), durable=True)
+    assert synced == [[]]
+    file.close()
+
+
+def open_descriptors(folder: Path) -> list[Path]:
+    found = list[Path]()
+    for each in Path("/proc/self/fd").iterdir():
+        try:
+            found.append(each.readlink())
+        except OSError:
+            continue  # The descriptor by which the folder itself was read.
+    return [each for each in found if each.is_relative_to(folder)]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="descriptors are read from /proc")
+async def test_a_file_that_is_being_read_when_its_time_is_over_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b, _, session_id = await broken(tmp_path)
+    reading, go_on = threading.Event(), threading.Event()
+    read_head = resumptions.read_head
+
+    def slowly(*asked: Any) -> Any:
+        reading.set()
+        go_on.wait(20)
+        return read_head(*asked)
+
+    monkeypatch.setattr(resumptions, "read_head", slowly)
+    opening = asyncio.create_task(
+        b.epoch_keys.resumptions.reopen(session_id, lambda: True, [128, 128], sends=True)
+    )
+    assert await asyncio.to_thread(reading.wait, 20)
+    opening.cancel()
+    go_on.set()
+    await asyncio.wait(asyncio.all_tasks() - {asyncio.current_task()}, timeout=20)
+    assert not open_descriptors(b.directory / "resumptions")
+    await stop(a, b)
+
+
+async def test_a_session_that_is_being_dialled_again_is_not_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b, terms = await long_lists(tmp_path, redial_seconds=(3600.0,))
+    cut_at(a, 6)
+    suspended, broken_off = asyncio.Event(), a.epoch_keys.resumptions.broken
+
+    async def told(name: str) -> bool:
+        may = await broken_off(name)
+        suspended.set()
+        return may
+
+    monkeypatch.setattr(a.epoch_keys.resumptions, "broken", told)
+    session_id = await a.sessions.start(
+        b.name, agreement=terms.hash().hex(), direction="both", match_keys=KEYS, engine="oprf"
+    )
+    await asyncio.wait_for(suspended.wait(), 20)
+    with pytest.raises(PsiError, match="is being taken up again"):
+        await a.sessions.give_up(session_id)
     await stop(a, b)
