@@ -23,6 +23,7 @@ from psi_core.log.entry import EntryKind
 from psi_core.session.closing import PreRecord, Record, pre_record
 from psi_core.session.counter import NO_OFFER, next_counter
 from psi_core.session.opening import Abort, Accept, Lane, Offer, Refuse, differences
+from psi_service.sessions import resumptions
 from psi_service.sessions.books import Desk, insert_session, update_session
 from psi_service.sessions.closing_books import ClosingBooks
 from psi_service.sessions.told import Told
@@ -258,6 +259,7 @@ class _Work:
         self._over.add(told.session_id)
         finished = min(told.time, self._desk.now())
         update_session(self._db, told.session_id, finished=finished, **values)
+        resumptions.dropped(self._desk.store, self._db, told.session_id)
         if told.session_id not in self._new:
             self.found.sessions.append(told.session_id)
 

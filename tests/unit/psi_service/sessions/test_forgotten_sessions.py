@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from psi_core import native_core
 from psi_core.engines.oprf.evidence import FIELD
 from psi_core.engines.oprf.key import KeyStatement
 from psi_core.errors import ProtocolFault, VerificationError
@@ -19,6 +20,7 @@ from psi_core.session.opening import Accept, Offer, Refuse
 from psi_core.wire.peers_pb2 import LogEntry, ReadLogReply, SettleRequest
 from psi_service.sessions.catching_up import CatchingUp
 from psi_service.sessions.progress import Phase
+from tests.broken_sessions import cut_at, kept_files, long_lists, match, small_chunks
 from tests.two_labs import LAB_A, LAB_B, Lab, agreement_between, run, two_labs
 
 LEDGER = ("session_matches", "session_lanes", "debits", "generations", "sessions", "counters", "epoch_keys")
@@ -389,5 +391,23 @@ async def test_a_peer_that_asks_often_and_goes_away_has_its_log_read_once(tmp_pa
     replies = await asyncio.gather(*asking[1:])
     assert [reply.record for reply in replies] == [row["record"]] * 4
     assert dialled == [LAB_B]
+    await a.stop()
+    await b.stop()
+
+
+@pytest.mark.skipif(not native_core.available(), reason="engine oprf needs the native core")
+async def test_a_suspended_session_that_is_taken_back_as_over_leaves_no_file(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_chunks(monkeypatch)
+    a, b, terms = await long_lists(tmp_path)
+    cut_at(a, 6)
+    assert (await match(a, b, terms)).state == "suspended"
+    offer = Offer.unverified(a.table("sessions")[0]["offer"])
+    shown = b.entries(EntryKind.OFFER, EntryKind.DECISION)
+    await CatchingUp(a.sessions._desk).catch_up(b.card, Shows([*shown, refused_by(b, offer)]))
+    assert a.table("sessions")[0]["state"] == "refused"
+    assert not a.table("resumptions")
+    assert not kept_files(a)
     await a.stop()
     await b.stop()
