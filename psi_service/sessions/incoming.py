@@ -83,10 +83,11 @@ class IncomingSessions:
         self, request: Resume, peer: Card, stream: SessionStream, conversation: Conversation
     ) -> None:
         """A session that broke off goes on; one that was aborted here meanwhile is answered with its Abort."""
-        await self._resuming.asked(request, peer)
-        # Here the break may not have been noticed yet.
-        await self._running.cut_off(request.session_id)
         found = await self._resuming.asked(request, peer)
+        # Here the break may not have been noticed yet, nor that of an older Resume, which waited here too.
+        while self._running.is_running(request.session_id):
+            await self._running.cut_off(request.session_id)
+            found = await self._resuming.asked(request, peer)
         if found.state == "aborted":
             await conversation.send("abort", found.row["abort"])
             return

@@ -312,6 +312,20 @@ async def test_the_newest_of_two_streams_goes_on_and_the_older_one_ends(tmp_path
     await stop(a, b)
 
 
+async def test_of_streams_that_come_at_once_none_is_refused(tmp_path: Path) -> None:
+    """As from a line that breaks again while the node is still at work on what is left of the one before."""
+    a, b, terms, session_id = await broken(tmp_path)
+    streams = [OneFrame(SessionFrame(resume=resume_of(a, session_id))) for _ in range(3)]
+    ends = await asyncio.gather(
+        *(b.incoming.serve(stream, a.name) for stream in streams), return_exceptions=True
+    )
+    assert [type(each) for each in ends] == [PeerUnreachable] * 3, ends
+    assert [stream.names[0] for stream in streams] == ["resumed"] * 3
+    view = await match(a, b, terms)
+    assert (view.session_id, view.state) == (session_id, "complete"), view.reason
+    await stop(a, b)
+
+
 async def test_other_wishes_give_a_suspended_session_up(tmp_path: Path) -> None:
     a, b, terms, session_id = await broken(tmp_path)
     view = await match(a, b, terms, match_keys=["email"])
