@@ -11,7 +11,15 @@ import sqlite_utils
 import structlog
 
 from psi_client.peer_fault import Fault
-from psi_core.errors import Conflict, PeerError, PeerUnreachable, PsiError, Refused, SessionAborted
+from psi_core.errors import (
+    Conflict,
+    PeerError,
+    PeerUnreachable,
+    PsiError,
+    Refused,
+    SessionAborted,
+    StoreError,
+)
 from psi_core.session.opening import Abort, Offer
 from psi_core.session.roles import first_signer
 from psi_service.sessions.books import Desk
@@ -60,6 +68,8 @@ class Ending:
             await self._end(session_id, conversation, SessionAborted("the node is stopping"), cut_off=True)
             raise
         except PsiError as fault:
+            if isinstance(fault, StoreError):
+                log.warning("session failed", session=session_id, code=fault.code, reason=str(fault))
             await self._end(session_id, conversation, fault, cut_off=_is_cut(fault))
             raise
         except Exception as bug:
@@ -118,9 +128,16 @@ class Ending:
         if peer_note and Abort.unverified(peer_note).offer != offer.hash().hex():
             peer_note = b""  # An Abort of another session says nothing of this one.
         try:
-            return await self._books.abort(offer, fault.code, str(fault), peer_note=peer_note)
+            return await self._books.abort(offer, fault.code, _told(fault), peer_note=peer_note)
         except Conflict:
             return b""
+
+
+def _told(fault: PsiError) -> str:
+    """The words of an abort, which the peer and auditors read: what is wrong with this node's store names its files."""
+    if isinstance(fault, StoreError):
+        return "this lab's store failed; its node's own journal has the details"
+    return str(fault)
 
 
 def _is_cut(fault: PsiError) -> bool:

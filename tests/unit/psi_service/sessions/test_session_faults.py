@@ -4,11 +4,12 @@ import asyncio
 
 import pytest
 
-from psi_core.errors import Refused
+from psi_core.errors import Refused, StoreError
 from psi_core.log.entry import EntryKind
 from psi_core.log.note import Note
 from psi_core.session.closing import Record
 from psi_core.wire.session_pb2 import EngineFrame, Result, SessionFrame
+from psi_service.sessions.closing_books import ClosingBooks
 from psi_service.sessions.progress import Phase
 from psi_service.sessions.surroundings import Limits
 from tests.two_labs import LAB_A, LAB_B, Lab, agreement_between, run, two_labs
@@ -94,6 +95,23 @@ async def test_a_node_that_crashes_and_comes_back_settles(tmp_path, phase, side,
     view = await run(a, b, terms, direction=direction)
     assert view.state == "complete", view.reason
     await check_consistent(a, b)
+    await a.stop()
+    await b.stop()
+
+
+async def test_a_store_that_fails_is_told_without_its_files(tmp_path, monkeypatch):
+    a, b, terms = await prepared(tmp_path)
+
+    async def failing(*_, **__):
+        raise StoreError(f"the file {tmp_path}/generations/1f cannot be read")
+
+    monkeypatch.setattr(ClosingBooks, "peer_pre_record", failing)
+    await run(a, b, terms, direction="initiator", match_keys=["email"])
+    assert states(a) == states(b) == ["aborted"]
+    for row in (*a.table("sessions"), *b.table("sessions")):
+        assert "store failed" in row["reason"]
+        assert str(tmp_path) not in row["reason"]
+        assert str(tmp_path).encode() not in row["abort"]
     await a.stop()
     await b.stop()
 
