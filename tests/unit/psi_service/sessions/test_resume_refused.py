@@ -197,7 +197,7 @@ async def test_a_sender_that_lost_answers_ends_the_session(tmp_path: Path) -> No
     file.write_bytes(file.read_bytes()[: answered[1].offset])
     view = await match(a, b, terms)
     assert view.state == "aborted"
-    assert "a disk has lost some" in (view.reason or "")
+    assert "store failed" in (view.reason or "")
     assert aborted(a, session_id)
     assert aborted(b, session_id)
     await stop(a, b)
