@@ -1,8 +1,10 @@
-"""What a power cut must not undo."""
+"""Files beside the store: what a power cut must not undo, and what goes once no row names it."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Set
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -16,3 +18,17 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def remove(path: Path) -> None:
+    """Remove a file that no row names any more; one that is gone already is fine, and the sweep finds the rest."""
+    with suppress(OSError):
+        path.unlink()
+
+
+def sweep(folder: Path, named: Set[str]) -> None:
+    """Remove the files of a folder, which may not be there, but for those of these names."""
+    if folder.is_dir():
+        for path in folder.iterdir():
+            if path.name not in named:
+                remove(path)

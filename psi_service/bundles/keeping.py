@@ -18,8 +18,9 @@ import structlog
 from psi_core.agreement.agreement import Agreement
 from psi_core.engines.oprf.bundle import BundleHeader, chunks_length
 from psi_core.engines.oprf.lane import KeepChunk
-from psi_service.bundles.sealed_chunks import BundleWriter, remove
+from psi_service.bundles.sealed_chunks import BundleWriter
 from psi_service.clock import instant
+from psi_service.durable import remove, sweep
 from psi_service.store.database import Store
 
 log = structlog.get_logger()
@@ -126,7 +127,7 @@ class Bundles:
         named = await self._store.query(
             lambda db: {name for (name,) in db.execute("SELECT file FROM bundles").fetchall()}
         )
-        await asyncio.to_thread(_sweep, folder(self._store), named)
+        await asyncio.to_thread(sweep, folder(self._store), named)
 
 
 def expire(store: Store, db: sqlite_utils.Database, now: str) -> int:
@@ -159,10 +160,3 @@ def _days(db: sqlite_utils.Database, agreement: bytes) -> int:
 
 def _bytes(db: sqlite_utils.Database) -> int:
     return int(db.execute("SELECT coalesce(sum(bytes), 0) FROM bundles").fetchone()[0])
-
-
-def _sweep(where: Path, named: set[str]) -> None:
-    if where.is_dir():
-        for path in where.iterdir():
-            if path.name not in named:
-                remove(path)

@@ -17,7 +17,7 @@ from psi_core.engines.oprf.chunks import Chunk, cut
 from psi_core.errors import StoreError
 from psi_core.kinds.fields import lengths
 from psi_service import sealing
-from psi_service.durable import sync_folder
+from psi_service.durable import remove, sync_folder
 
 log = structlog.get_logger()
 
@@ -107,12 +107,6 @@ def read_chunks(path: Path, data_key: bytes, header: BundleHeader) -> Iterator[b
                 raise StoreError(f"the bundle {path} is longer than its lane")
     except OSError as error:
         raise StoreError(f"the bundle {path} cannot be read ({error.strerror})") from error
-
-
-def remove(path: Path) -> None:
-    """Remove a file that no row names any more; one that is gone already is fine, and the sweep finds the rest."""
-    with suppress(OSError):
-        path.unlink()
 
 
 def _aad(header: BundleHeader, chunk: Chunk) -> bytes:

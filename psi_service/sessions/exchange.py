@@ -13,7 +13,8 @@ from typing import cast
 
 import structlog
 
-from psi_core.engines.interface import Engine, Outcome, Worker
+from psi_core.engines import questions
+from psi_core.engines.interface import Engine, Outcome
 from psi_core.engines.oprf.kept_run import Recalls, RecallsOwn
 from psi_core.errors import PeerError, ProtocolFault, SessionAborted, TranscriptMismatch, VerificationError
 from psi_core.log.note import Note
@@ -26,10 +27,10 @@ from psi_core.session.items import (
 from psi_core.session.results import SALT_BYTES, check_claims, claim
 from psi_core.wire.session_pb2 import Checkpoint, Result
 from psi_service.bundles.keeping import NO_BUNDLES
+from psi_service.sessions.books import Desk
 from psi_service.sessions.checkpoints import Checkpoints
 from psi_service.sessions.closing_books import ClosingBooks
 from psi_service.sessions.conversation import Conversation
-from psi_service.sessions.epoch_keys import EpochKeys
 from psi_service.sessions.lane_runs import LaneRun, LaneRuns
 from psi_service.sessions.machines import (
     build_machines,
@@ -42,6 +43,7 @@ from psi_service.sessions.machines import (
 from psi_service.sessions.open_resumption import OpenResumption
 from psi_service.sessions.open_session import NOTHING_LEARNED, Learned, OpenSession
 from psi_service.sessions.progress import Phase, Progress
+from psi_service.sessions.surroundings import Surroundings
 
 log = structlog.get_logger()
 
@@ -53,21 +55,18 @@ class Exchange:
         self,
         session: OpenSession,
         conversation: Conversation,
-        books: ClosingBooks,
-        checkpoints: Checkpoints,
-        engines: tuple[Engine, ...],
-        worker: Worker,
+        desk: Desk,
+        around: Surroundings,
         progress: Progress,
-        keys: EpochKeys,
     ) -> None:
         self._session = session
         self._conversation = conversation
-        self._books = books
-        self._checkpoints = checkpoints
-        self._engines = engines
-        self._worker = worker
+        self._books = ClosingBooks(desk)
+        self._checkpoints = Checkpoints(desk)
+        self._engines = tuple(questions.engine(lane, around.engines) for lane in session.accept.lanes)
+        self._worker = around.worker
         self._progress = progress
-        self._keys = keys
+        self._keys = around.keys
         self._bundles = NO_BUNDLES
         self._kept: OpenResumption | None = None
         self._answered = 0

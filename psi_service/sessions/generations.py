@@ -25,8 +25,9 @@ from psi_core.engines.questions import sender_fields
 from psi_core.errors import PsiError, StoreError
 from psi_core.session.items import items_of
 from psi_core.session.opening import Offer
+from psi_service.durable import remove, sweep
 from psi_service.sessions.chains import Chain, ChainReader, Link, chain_of, grown_long, set_chain
-from psi_service.sessions.segment_file import FOLDER, read, remove, write
+from psi_service.sessions.segment_file import FOLDER, read, write
 from psi_service.store.database import Store
 
 log = structlog.get_logger()
@@ -150,7 +151,7 @@ class Generations:
             return {name for (name,) in db.execute("SELECT file FROM generation_segments").fetchall()}
 
         named = await self._store.transaction(work)
-        await asyncio.to_thread(_sweep, folder(self._store), named)
+        await asyncio.to_thread(sweep, folder(self._store), named)
 
     def forget(self, db: sqlite_utils.Database, match_key: str, elements: Sequence[bytes]) -> None:
         """Take erased or expired elements (32 bytes each) out of every cache, in the current transaction."""
@@ -298,10 +299,3 @@ def _unlink_unnamed(store: Store, db: sqlite_utils.Database, files: Iterable[str
     for file in files:
         if not db.execute("SELECT 1 FROM generation_segments WHERE file = ?", (file,)).fetchone():
             store.on_commit(partial(remove, folder(store) / file))
-
-
-def _sweep(where: Path, named: set[str]) -> None:
-    if where.is_dir():
-        for path in where.iterdir():
-            if path.name not in named:
-                remove(path)

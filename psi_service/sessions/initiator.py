@@ -27,7 +27,6 @@ from psi_core.wire.session_pb2 import Begin
 from psi_service.consortium.service import ConsortiumKey
 from psi_service.sessions.books import Desk
 from psi_service.sessions.checkpoints import Checkpoints
-from psi_service.sessions.closing_books import ClosingBooks
 from psi_service.sessions.conversation import Conversation
 from psi_service.sessions.drafting import Drafting
 from psi_service.sessions.epoch_keys import KEYED, KeyedLane, LaneKeys
@@ -66,7 +65,6 @@ class Initiator:
         self._drafting = Drafting(desk, around, self._checkpoints)
         self._opening = OpeningBooks(desk, around.keys)
         self._refusals = RefusalBooks(desk)
-        self._closing = ClosingBooks(desk)
         self._increments = Increments(around.keys)
 
     async def run(self, plan: Plan, peer: Card, conversation: Conversation, progress: Progress) -> Record:
@@ -79,27 +77,18 @@ class Initiator:
             else ()
         )
         with self._around.keys.turns.taken(plan.agreement.hash(), keyed, by=self._desk.lab):
-            offer, note, case, engines = await self._prepare(plan, peer, key, progress)
+            offer, note, case = await self._prepare(plan, peer, key, progress)
             await conversation.send("offer", note)
             progress.enter(Phase.OFFERED)
             session = await self._begin(offer, peer, key, case, conversation)
         await conversation.send("begin", Begin(session_id=session.session_id, ctx=session.ctx))
         progress.enter(Phase.BEGUN)
-        exchange = Exchange(
-            session,
-            conversation,
-            self._closing,
-            self._checkpoints,
-            tuple(engines),
-            self._around.worker,
-            progress,
-            self._around.keys,
-        )
+        exchange = Exchange(session, conversation, self._desk, self._around, progress)
         return await exchange.run()
 
     async def _prepare(
         self, plan: Plan, peer: Card, key: ConsortiumKey, progress: Progress
-    ) -> tuple[Offer, bytes, Case, list[Engine]]:
+    ) -> tuple[Offer, bytes, Case]:
         """Freeze, choose engines and keys, and log the Offer; returns it with its note."""
         standings, rooms = await self._standings(plan, peer)
         labels = self._labels(plan, peer)
@@ -121,7 +110,7 @@ class Initiator:
                 keys,
                 steps,
             )
-            return *await self._offer(draft, case), case, engines
+            return *await self._offer(draft, case), case
 
     def _labels(self, plan: Plan, peer: Card) -> SessionLabels | None:
         """The labels that this session may carry: all that the agreement grants to whoever learns in it."""

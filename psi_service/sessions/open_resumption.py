@@ -42,7 +42,7 @@ class OpenResumption:
             raise StoreError(
                 "the file of a suspended session is damaged: its chunks do not follow each other"
             )
-        self._places = dict(zip(places, self._chunks, strict=True))
+        self._places = {place: at for at, place in enumerate(places)}
 
     @property
     def heads(self) -> Sequence[LaneHead]:
@@ -85,11 +85,11 @@ class OpenResumption:
 
     def before(self, lane: int, number: int) -> Answered | None:
         """A chunk that was answered before the break."""
-        record = self._places.get((lane, number))
-        if record is None:
+        at = self._places.get((lane, number))
+        if at is None:
             return None
-        _, chunk = self._due[self._chunks.index(record)]
-        return Answered(lane, chunk, *self._parts(record, chunk))
+        _, chunk = self._due[at]
+        return Answered(lane, chunk, *self._parts(self._chunks[at], chunk))
 
     def close(self) -> None:
         """Nothing more is kept; threads that are still at work end at their next chunk."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite_utils
 
-from psi_core.session.packed import NOWHERE, find
+from psi_core.session.packed import absent, find
 from psi_service.sessions.freezing import Frozen
 from psi_service.sessions.members import true_members
 
@@ -16,9 +16,5 @@ from psi_service.sessions.members import true_members
 def purged_since(db: sqlite_utils.Database, peer: str, frozen: Frozen) -> list[bytes]:
     """The elements (32 bytes each) of a frozen set towards a peer that have left its members since."""
     snapshot = frozen.snapshot
-    places = find(snapshot.elements, true_members(db, peer, frozen.match_key))
-    return [
-        snapshot.elements[place]
-        for place, found in enumerate(places)
-        if found == NOWHERE and not snapshot.is_dummy(place)
-    ]
+    gone = absent(find(snapshot.elements, true_members(db, peer, frozen.match_key)))
+    return [snapshot.elements[place] for place in gone if not snapshot.is_dummy(place)]

@@ -21,7 +21,6 @@ from psi_service.consortium.service import ConsortiumKey
 from psi_service.log import cosigned
 from psi_service.sessions.books import Desk
 from psi_service.sessions.checkpoints import Checkpoints
-from psi_service.sessions.closing_books import ClosingBooks
 from psi_service.sessions.conversation import Conversation
 from psi_service.sessions.epoch_keys import KEYED, KeyedLane, LaneKeys
 from psi_service.sessions.exchange import Exchange
@@ -53,7 +52,6 @@ class Responder:
         self._freezer = freezer
         self._opening = OpeningBooks(desk, around.keys)
         self._refusals = RefusalBooks(desk)
-        self._closing = ClosingBooks(desk)
         self._checkpoints = Checkpoints(desk)
         self._increments = Increments(around.keys)
 
@@ -91,17 +89,7 @@ class Responder:
             progress.enter(Phase.ACCEPTED)
             await self._await_begin(session, conversation)
         progress.enter(Phase.BEGUN)
-        engines = tuple(questions.engine(lane, self._around.engines) for lane in session.accept.lanes)
-        exchange = Exchange(
-            session,
-            conversation,
-            self._closing,
-            self._checkpoints,
-            engines,
-            self._around.worker,
-            progress,
-            self._around.keys,
-        )
+        exchange = Exchange(session, conversation, self._desk, self._around, progress)
         return await exchange.run()
 
     async def _accept(

@@ -14,7 +14,6 @@ from typing import Any, cast
 
 import sqlite_utils
 
-from psi_core.engines import questions
 from psi_core.engines.oprf.evidence import unproven_statement
 from psi_core.engines.oprf.key import KeyStatement
 from psi_core.engines.oprf.lane import sender_side
@@ -26,8 +25,6 @@ from psi_core.session.opening import Accept, Offer
 from psi_core.session.roles import Side
 from psi_core.wire.session_pb2 import Resume, Resumed
 from psi_service.sessions.books import Desk
-from psi_service.sessions.checkpoints import Checkpoints
-from psi_service.sessions.closing_books import ClosingBooks
 from psi_service.sessions.conversation import Conversation
 from psi_service.sessions.epoch_keys import LaneKey, LaneKeys
 from psi_service.sessions.exchange import Exchange
@@ -60,8 +57,6 @@ class Resuming:
         self._desk = desk
         self._around = around
         self._freezer = freezer
-        self._closing = ClosingBooks(desk)
-        self._checkpoints = Checkpoints(desk)
 
     async def asked(self, request: Resume, peer: Card) -> Broken:
         """Responder: the session that `peer` wants to go on with. Nothing is changed.
@@ -123,16 +118,7 @@ class Resuming:
     ) -> Record:
         progress.left_out = sum(each.left_out for each in session.frozen)
         progress.enter(Phase.BEGUN)
-        exchange = Exchange(
-            session,
-            conversation,
-            self._closing,
-            self._checkpoints,
-            tuple(questions.engine(lane, self._around.engines) for lane in session.accept.lanes),
-            self._around.worker,
-            progress,
-            self._around.keys,
-        )
+        exchange = Exchange(session, conversation, self._desk, self._around, progress)
         return await exchange.run(kept, answered)
 
     async def _goes_on(self, session_id: str) -> None:

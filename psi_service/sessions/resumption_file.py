@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import secrets
 import struct
-from contextlib import suppress
 from enum import IntEnum
 from pathlib import Path
 from threading import RLock
@@ -23,7 +22,7 @@ import structlog
 from psi_core.errors import SessionAborted, StoreError
 from psi_core.kinds.fields import lengths
 from psi_service import sealing
-from psi_service.durable import sync_folder
+from psi_service.durable import remove, sync_folder
 
 log = structlog.get_logger()
 
@@ -176,12 +175,6 @@ def scan(path: Path) -> list[Record]:
         return _scan(descriptor)
     finally:
         os.close(descriptor)
-
-
-def remove(path: Path) -> None:
-    """Remove a file; one that is gone already is fine, and the sweep finds the rest."""
-    with suppress(OSError):
-        path.unlink()
 
 
 def _scan(descriptor: int) -> list[Record]:

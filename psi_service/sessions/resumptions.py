@@ -24,11 +24,13 @@ import structlog
 from psi_core.agreement.agreement import Agreement
 from psi_core.engines.oprf.chunks import chunk_count
 from psi_core.engines.oprf.kept_run import SEED_BYTES
+from psi_core.engines.oprf.lane import sender_side
 from psi_core.errors import StoreError
 from psi_core.identity.instant import moment
 from psi_service.clock import instant
+from psi_service.durable import remove, sweep
 from psi_service.sessions.open_resumption import OpenResumption
-from psi_service.sessions.resumption_file import Kind, ResumptionFile, is_ready, remove, scan
+from psi_service.sessions.resumption_file import Kind, ResumptionFile, is_ready, scan
 from psi_service.sessions.resumption_head import LaneHead, read_head, write_head
 from psi_service.store.database import Store
 
@@ -98,7 +100,8 @@ class Resumptions:
         if not all(frozen.stands() for frozen in session.frozen):
             # What was purged since the freeze found no row of this session yet, and must not stay in its file.
             await self._store.transaction(lambda db: _cut_short(self._store, db, _THIS, session.session_id))
-        return OpenResumption(file, heads, sizes, sends=sends(session))
+        serves = sender_side(session.offer.direction) == session.side
+        return OpenResumption(file, heads, sizes, sends=serves)
 
     async def broken(self, session_id: str) -> bool:
         """A session broke off, or a crash left it: note it as suspended. False when it cannot go on (any more)."""
@@ -159,7 +162,7 @@ class Resumptions:
         named = await self._store.query(
             lambda db: {name for (name,) in db.execute("SELECT file FROM resumptions").fetchall()}
         )
-        await asyncio.to_thread(_sweep, folder(self._store), named)
+        await asyncio.to_thread(sweep, folder(self._store), named)
 
     def forget(self, db: sqlite_utils.Database, match_key: str, elements: Sequence[bytes]) -> None:
         """Elements of a match key were purged: sessions on a set of it go on no more once they break off."""
@@ -221,11 +224,6 @@ def receiver_sizes(session: OpenSession) -> list[int]:
     """Per lane, how many items are evaluated: the receiver's padded size."""
     text = session.offer if session.offer.direction != "responder" else session.accept
     return [lane.padded_size for lane in text.lanes]
-
-
-def sends(session: OpenSession) -> bool:
-    """Whether this side holds the keys."""
-    return all(key is not None and key.own is not None for key in session.keys)
 
 
 def find(db: sqlite_utils.Database, session_id: str, now: str) -> Suspended | None:
@@ -301,10 +299,3 @@ async def _opened(work: Callable[[], Opened], undo: Callable[[Opened], None]) ->
 def _discard(file: ResumptionFile) -> None:
     file.close()
     remove(file.path)
-
-
-def _sweep(where: Path, named: set[str]) -> None:
-    if where.is_dir():
-        for path in where.iterdir():
-            if path.name not in named:
-                remove(path)

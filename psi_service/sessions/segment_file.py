@@ -15,7 +15,6 @@ import os
 import secrets
 import weakref
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 from psi_core.engines.labels import sealed_size
@@ -74,12 +73,6 @@ def read(folder: Path, name: str, data_key: bytes, file_hash: bytes) -> Segment:
         return _Reader(file, name, data_key).segment()
     except (ValueError, KeyError, TypeError) as fault:
         raise StoreError(f"the cache {file.path} has another form than this version writes") from fault
-
-
-def remove(path: Path) -> None:
-    """Remove a file that no row names any more; one that is gone already is fine, and the sweep finds the rest."""
-    with suppress(OSError):
-        path.unlink()
 
 
 class _File:

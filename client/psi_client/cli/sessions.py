@@ -24,6 +24,13 @@ app = typer.Typer(
     epilog=examples("psi sessions", "psi sessions show 8f0c"),
 )
 
+SessionArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="SESSION", help="Its id, or the first 4 or more digits of it.", show_default=False
+    ),
+]
+
 DEFAULT_LIMIT = 20
 LOOK_BACK = 500
 _WHOLE = re.compile(r"[0-9a-f]{32}")
@@ -50,12 +57,7 @@ def list_sessions(
 
 @app.command("show", epilog=examples("psi sessions show 8f0c", "psi sessions show 8f0c --json"))
 def show_session(
-    name: Annotated[
-        str,
-        typer.Argument(
-            metavar="SESSION", help="Its id, or the first 4 or more digits of it.", show_default=False
-        ),
-    ],
+    name: SessionArgument,
     profile: ProfileOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -69,12 +71,7 @@ def show_session(
 
 @app.command("give-up", epilog=examples("psi sessions give-up 8f0c"))
 def give_up(
-    name: Annotated[
-        str,
-        typer.Argument(
-            metavar="SESSION", help="Its id, or the first 4 or more digits of it.", show_default=False
-        ),
-    ],
+    name: SessionArgument,
     profile: ProfileOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -17,7 +17,7 @@ from psi_core.engines.oprf.said import Said
 from psi_core.engines.oprf.segment import Facts, GenerationName, Segment
 from psi_core.errors import EngineFault, StoreError
 from psi_service.sessions import segment_file
-from psi_service.sessions.segment_file import read, remove, write
+from psi_service.sessions.segment_file import read, write
 
 KEY = bytes(range(32))
 ROWS = 50
@@ -69,7 +69,7 @@ def test_what_was_written_comes_back(tmp_path: Path, before: GenerationName | No
     for part in segment_file.PARTS:
         assert getattr(found, part) == getattr(given, part)
         assert not getattr(given, part) or getattr(given, part) not in path.read_bytes()
-    remove(path)
+    path.unlink()
     assert outputs(found) == outputs(given)  # also when the file has no name any more
     chosen = [49, 0, 16, 15, 17, 0]
     kept = outputs(given)
