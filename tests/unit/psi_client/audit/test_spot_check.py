@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -136,8 +137,10 @@ def test_a_challenge_without_a_valid_cosignature(world: World) -> None:
         changed = asked.model_copy(update={"checkpoint": note.decode()})
         with pytest.raises(VerificationError, match="no witness"):
             world.check(changed)
-    line = asked.checkpoint.splitlines()[-1]
-    forged = asked.checkpoint.replace(line, line[:-8] + ("A" * 7 if line[-8] != "A" else "B" * 7) + line[-1])
+    encoded = asked.checkpoint.split()[-1]
+    signature = bytearray(base64.b64decode(encoded))
+    signature[-1] ^= 1
+    forged = asked.checkpoint.replace(encoded, base64.b64encode(signature).decode())
     with pytest.raises(InvalidSignature):
         world.check(asked.model_copy(update={"checkpoint": forged}))
 
