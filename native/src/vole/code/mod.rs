@@ -36,7 +36,7 @@ pub struct Code {
 impl Code {
     /// The code for `length` symbols, an even number below 2^32.
     pub fn new(length: usize) -> Self {
-        let taps = words(&stream("psi-vole-code/v1", length), 0, length);
+        let taps = words(&stream("psi-vole-code/v1", length), length);
         #[cfg(target_arch = "x86_64")]
         let masks = wide::masks(&taps);
         let places = stream("psi-vole-places/v1", length);
@@ -71,9 +71,7 @@ impl Code {
             while !out.is_empty() {
                 let skipped = at % GROUP;
                 let (now, later) = out.split_at_mut(out.len().min(GROUP - skipped));
-                let places = self.places(at / GROUP, skipped + now.len());
-                let rows = &places.as_chunks::<EXPANDER_WEIGHT>().0[skipped..];
-                for (place, row) in now.iter_mut().zip(rows) {
+                for (place, row) in now.iter_mut().zip(&self.places(at / GROUP)[skipped..]) {
                     *place = row.iter().fold([0; K], |sum, at| plus(sum, convolved[*at as usize]));
                 }
                 at += now.len();
@@ -82,11 +80,16 @@ impl Code {
         });
     }
 
-    /// The places of `count` outputs of a group, `EXPANDER_WEIGHT` each.
-    fn places(&self, group: usize, count: usize) -> Vec<u32> {
-        let mut drawn = words(&self.places, (group * GROUP_BLOCKS) as u64, count * EXPANDER_WEIGHT);
-        drawn.iter_mut().for_each(|word| *word = ((u64::from(*word) * self.length as u64) >> 32) as u32);
-        drawn
+    /// The places of a group's outputs. On the stack: threads that all asked for memory here would wait for one another.
+    fn places(&self, group: usize) -> [[u32; EXPANDER_WEIGHT]; GROUP] {
+        let mut blocks = [0; GROUP_BLOCKS];
+        self.places.stream((group * GROUP_BLOCKS) as u64, &mut blocks);
+        let place = |word: u32| ((u64::from(word) * self.length as u64) >> 32) as u32;
+        let mut places = [[0; EXPANDER_WEIGHT]; GROUP];
+        for (four, block) in places.as_flattened_mut().as_chunks_mut().0.iter_mut().zip(blocks) {
+            *four = split(block).map(place);
+        }
+        places
     }
 }
 
@@ -114,12 +117,16 @@ fn stream(label: &str, length: usize) -> FixedKey {
     FixedKey::new(key(label, &[&(length as u64).to_be_bytes()]))
 }
 
-/// `count` words of 32 bits from block `start` of a stream on.
-fn words(stream: &FixedKey, start: u64, count: usize) -> Vec<u32> {
+/// The first `count` words of 32 bits of a stream.
+fn words(stream: &FixedKey, count: usize) -> Vec<u32> {
     let mut blocks = vec![0; count.div_ceil(4)];
-    stream.stream(start, &mut blocks);
-    let four = |block: &u128| std::array::from_fn::<u32, 4, _>(|at| (block >> (32 * at)) as u32);
-    let mut words: Vec<u32> = blocks.iter().flat_map(four).collect();
+    stream.stream(0, &mut blocks);
+    let mut words: Vec<u32> = blocks.into_iter().flat_map(split).collect();
     words.truncate(count);
     words
+}
+
+/// A block as words, little-endian.
+fn split(block: u128) -> [u32; 4] {
+    std::array::from_fn(|at| (block >> (32 * at)) as u32)
 }

@@ -10,9 +10,7 @@ fn add(row: &mut Bits, other: &Bits) {
 /// The places of every output.
 fn rows(code: &Code) -> Vec<[u32; EXPANDER_WEIGHT]> {
     let outputs = code.length / 2;
-    let groups =
-        (0..outputs.div_ceil(GROUP)).map(|group| code.places(group, GROUP.min(outputs - group * GROUP)));
-    groups.flat_map(|places| places.as_chunks().0.to_vec()).collect()
+    (0..outputs.div_ceil(GROUP)).flat_map(|group| code.places(group)).take(outputs).collect()
 }
 
 /// G = (expander)(convolution), bit by bit from the definition: N / 2 rows of N bits.
