@@ -28,6 +28,7 @@ pub mod glue;
 pub mod hash;
 pub mod machines;
 pub mod okvs;
+pub mod oracle;
 pub mod order;
 pub mod pprf;
 pub mod silent;

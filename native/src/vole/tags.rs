@@ -1,40 +1,13 @@
-//! Tags: from o(x) and the item to what is sent, in an order that says nothing, and their join.
-
-use std::sync::LazyLock;
+//! Tags: what is sent of them, in an order that says nothing, and their join.
 
 use rayon::prelude::*;
 
 use super::frames::Outgoing;
 use super::order::sorted;
 use super::{Abort, require};
-use crate::labels::Key;
-use crate::short_sha256::Short;
 
-/// What follows the label: o and the item.
-type Hashing = LazyLock<Short<32>>;
-
-static TAGS: Hashing = LazyLock::new(|| Short::new(b"psi-vole-tag/v1 "));
-static KEYS: Hashing = LazyLock::new(|| Short::new(b"psi-vole-label/1"));
 /// Bits of a tag of the malicious variant, all of which are sent.
 pub const WHOLE_BITS: usize = 128;
-
-/// SHA-256(label, o, item): one block of the hash.
-fn hashed(labelled: &Short<32>, o: u128, item: u128) -> [u8; 32] {
-    let mut tail = [0; 32];
-    tail[..16].copy_from_slice(&o.to_le_bytes());
-    tail[16..].copy_from_slice(&item.to_le_bytes());
-    labelled.hash(&tail)
-}
-
-/// The key of an item's label. A second hash of o: of the first one, the tag, the first half is sent.
-pub fn label_key(o: u128, item: u128) -> Key {
-    Key::new(hashed(&KEYS, o, item))
-}
-
-/// The first 128 bits of SHA-256(label, o, item).
-pub fn tag(o: u128, item: u128) -> u128 {
-    hashed(&TAGS, o, item).first_chunk().map_or(0, |first| u128::from_be_bytes(*first))
-}
 
 /// The first `bits` bits of a tag.
 pub fn shortened(tag: u128, bits: usize) -> u128 {
@@ -293,15 +266,6 @@ mod tests {
             }
         }
         Ok(())
-    }
-
-    #[test]
-    fn a_label_key_is_no_part_of_a_tag() {
-        let (key, other) = (label_key(1, 2), label_key(2, 1));
-        let sent = hashed(&TAGS, 1, 2);
-        assert!(
-            key[..] != sent[..] && key[..] != other[..] && key[..16] != sent[..16] && key[16..] != sent[16..]
-        );
     }
 
     fn joined(own: &[(u128, u32)], theirs: &[u128]) -> Result<Vec<(u32, u32)>, Abort> {

@@ -6,9 +6,9 @@ use crate::vole::base_ot::offer;
 use crate::vole::cot::{CotReceiver, columns_bytes};
 use crate::vole::frames::Outgoing;
 use crate::vole::okvs::Binned;
-use crate::vole::okvs::whole::{decode_all, encode_all, hashes, items};
+use crate::vole::okvs::whole::{decode_all, encode_all, hashes};
+use crate::vole::oracle::Oracle;
 use crate::vole::silent::VoleReceiver;
-use crate::vole::tags::tag;
 use crate::vole::{Abort, draw};
 
 const CONTEXT: [u8; 32] = [8; 32];
@@ -27,12 +27,10 @@ impl Loot {
     fn recognised(&self, dictionary: &[u128]) -> Result<usize, Abort> {
         let [row_key, _] = self.terms.keys(&self.seed);
         let binned = Binned::new(&self.terms.shape, row_key, dictionary)?;
-        let values = decode_all(&self.terms.shape, &self.c, &binned);
-        let ordered = items(&self.terms.shape, &binned);
-        let found = values
-            .iter()
-            .zip(&ordered)
-            .filter(|(value, item)| self.tags.binary_search(&tag(**value ^ self.w, **item)).is_ok());
+        let mut o = decode_all(&self.terms.shape, &self.c, &binned);
+        o.iter_mut().for_each(|value| *value ^= self.w);
+        let tags = Oracle::new(&self.terms.id).tags_of(&o, binned.all());
+        let found = tags.iter().filter(|tag| self.tags.binary_search(tag).is_ok());
         Ok(found.count())
     }
 }
@@ -89,7 +87,7 @@ fn values(terms: &Terms, seed: &[u8; 32], given: &[u128]) -> Result<(Binned, Vec
     let [row_key, hb_key] = terms.keys(seed);
     let binned = Binned::new(&terms.shape, row_key, given)?;
     let mut values = vec![0; given.len()];
-    hb_key.hash_all(&items(&terms.shape, &binned), &mut values);
+    hb_key.hash_all(binned.all(), &mut values);
     Ok((binned, values))
 }
 

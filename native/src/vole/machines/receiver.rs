@@ -1,6 +1,5 @@
 //! The receiver's machine: learns which of its items the sender holds.
 
-use rayon::prelude::*;
 use subtle::ConstantTimeEq;
 
 use super::labels::{LabelTerms, Labelled, Reader, Wanted};
@@ -10,8 +9,9 @@ use crate::vole::cot::CotReceiver;
 use crate::vole::fixed_key::FixedKey;
 use crate::vole::frames::{Inbox, Outgoing};
 use crate::vole::okvs::{Binned, decode, encode};
+use crate::vole::oracle::Oracle;
 use crate::vole::silent::VoleReceiver;
-use crate::vole::tags::{Join, OwnTag, label_key, own_tag, shortened, tag};
+use crate::vole::tags::{Join, OwnTag, own_tag, shortened};
 use crate::vole::{Abort, base_ot, draw, require};
 
 /// What the machine waits for, and what it holds meanwhile.
@@ -205,11 +205,11 @@ impl Receiver {
             let positions = found.into_iter().map(|(position, _)| position).collect();
             return Waiting::Nothing { found: Found::Positions(positions) };
         };
-        let bits = self.terms.coding().bits();
+        let (bits, oracle) = (self.terms.coding().bits(), Oracle::new(&self.terms.id));
         let wanted = found.into_iter().map(|(own, theirs)| {
             let (o, (item, position)) = (kept.outputs[own as usize], kept.binned.at(own as usize));
-            let tag = shortened(tag(o, item), bits);
-            Wanted { position, place: theirs as usize, tag, key: label_key(o, item) }
+            let (tag, key) = (shortened(oracle.tag(o, item), bits), oracle.label_key(o, item));
+            Wanted { position, place: theirs as usize, tag, key }
         });
         Waiting::Labels { reader: Reader::new(terms.clone(), self.terms.sender_size, wanted.collect()) }
     }
@@ -242,15 +242,16 @@ impl Receiver {
 
     /// Own tags, sorted, each with its item's position; where labels travel, with its place in binned order.
     fn own_tags(&mut self, c: Vec<u128>, w: u128) -> Result<Waiting, Abort> {
-        let bits = self.terms.coding().bits();
+        let (bits, oracle) = (self.terms.coding().bits(), Oracle::new(&self.terms.id));
         let binned = self.binned.take().ok_or(Abort)?;
         let mut own: Vec<OwnTag> = pages::room(self.terms.receiver_size);
         own.resize(self.terms.receiver_size, (0, 0, 0));
         if self.labels.is_none() {
             decode(&self.terms.shape, &c, &binned, &mut own, |bin, values, out| {
-                let given = values.iter().zip(binned.items(bin)).zip(binned.positions(bin));
-                for (place, ((value, item), position)) in out.iter_mut().zip(given) {
-                    *place = own_tag(shortened(tag(value ^ w, *item), bits), *position);
+                values.iter_mut().for_each(|value| *value ^= w);
+                oracle.tags(values, binned.items(bin));
+                for (place, (tag, position)) in out.iter_mut().zip(values.iter().zip(binned.positions(bin))) {
+                    *place = own_tag(shortened(*tag, bits), *position);
                 }
             });
             drop((c, binned));
@@ -258,11 +259,12 @@ impl Receiver {
         }
         let mut outputs = pages::zeros(own.len());
         decode(&self.terms.shape, &c, &binned, &mut outputs, |_, values, out| {
-            out.iter_mut().zip(values).for_each(|(o, value)| *o = value ^ w);
+            out.iter_mut().zip(values).for_each(|(o, value)| *o = *value ^ w);
         });
-        own.par_iter_mut().zip(&outputs).enumerate().for_each(|(at, (place, o))| {
-            *place = own_tag(shortened(tag(*o, binned.at(at).0), bits), at as u32);
-        });
+        let tags = oracle.tags_of(&outputs, binned.all());
+        for (at, (place, tag)) in own.iter_mut().zip(tags).enumerate() {
+            *place = own_tag(shortened(tag, bits), at as u32);
+        }
         Ok(Waiting::Tags { join: Join::new(own, bits), kept: Some(Box::new(Kept { binned, outputs })) })
     }
 }

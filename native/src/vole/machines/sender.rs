@@ -12,9 +12,10 @@ use crate::vole::fixed_key::FixedKey;
 use crate::vole::frames::{Inbox, Outgoing};
 use crate::vole::gf128::{add_scaled, scale};
 use crate::vole::okvs::{Binned, decode};
+use crate::vole::oracle::Oracle;
 use crate::vole::order::sorted;
 use crate::vole::silent::VoleSender;
-use crate::vole::tags::{first_word, label_key, shortened, tag};
+use crate::vole::tags::{first_word, shortened};
 use crate::vole::{Abort, draw, require};
 
 /// What the machine waits for, and what it holds meanwhile.
@@ -179,15 +180,16 @@ impl Sender {
         let [row_key, hb_key]: [FixedKey; 2] = self.terms.keys(&self.seed);
         let binned = Binned::new(&self.terms.shape, row_key, &std::mem::take(&mut self.items))?;
         let coding = self.terms.coding();
-        let labelled = self.labels.is_some();
+        let (labelled, oracle) = (self.labels.is_some(), Oracle::new(&self.terms.id));
         // o of every item, or at once its tag where nothing else needs o.
         let mut made = pages::zeros(self.terms.sender_size);
         decode(&self.terms.shape, &k, &binned, &mut made, |bin, values, out| {
             hb_key.hash_all(binned.items(bin), out);
             scale(out, *self.delta);
-            for (place, (value, item)) in out.iter_mut().zip(values.iter().zip(binned.items(bin))) {
-                let o = value ^ *place ^ w;
-                *place = if labelled { o } else { shortened(tag(o, *item), coding.bits()) };
+            out.iter_mut().zip(values).for_each(|(place, value)| *place ^= *value ^ w);
+            if !labelled {
+                oracle.tags(out, binned.items(bin));
+                out.iter_mut().for_each(|tag| *tag = shortened(*tag, coding.bits()));
             }
         });
         drop(k);
@@ -195,15 +197,15 @@ impl Sender {
             drop(binned);
             return coding.message(sorted(made, |tag| first_word(*tag, coding.bits())));
         };
-        let tag_at = |at: usize| shortened(tag(made[at], binned.at(at).0), coding.bits());
-        let mut tags: Vec<u128> = (0..made.len()).into_par_iter().map(tag_at).collect();
+        let mut tags = oracle.tags_of(&made, binned.all());
+        tags.iter_mut().for_each(|tag| *tag = shortened(*tag, coding.bits()));
         let mut order: Vec<u32> = (0..tags.len() as u32).collect();
         order.par_sort_unstable_by_key(|at| tags[*at as usize]);
         tags.par_sort_unstable();
         let frames = labels.frames(tags.len(), |place| {
             let at = order[place] as usize;
             let (item, position) = binned.at(at);
-            (label_key(made[at], item), tags[place], position as usize)
+            (oracle.label_key(made[at], item), tags[place], position as usize)
         })?;
         Ok(coding.message(tags)?.followed_by(frames))
     }

@@ -51,6 +51,11 @@ impl Binned {
         &self.items[self.range(bin)]
     }
 
+    /// All items, bin after bin.
+    pub fn all(&self) -> &[u128] {
+        &self.items
+    }
+
     /// For each of a bin's items its position in what `new` was given.
     pub fn positions(&self, bin: usize) -> &[u32] {
         &self.positions[self.range(bin)]

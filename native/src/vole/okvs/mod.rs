@@ -36,11 +36,11 @@ pub fn decode<T: Send>(
     store: &[u128],
     items: &Binned,
     out: &mut [T],
-    finish: impl Fn(usize, &[u128], &mut [T]) + Sync,
+    finish: impl Fn(usize, &mut [u128], &mut [T]) + Sync,
 ) {
     let bins = store.par_chunks(shape.bin_length()).zip(items.split(out)).enumerate();
     bins.for_each(|(bin, (store, out))| {
-        finish(bin, &bin::decode(shape, store, &items.hashes(bin)), out);
+        finish(bin, &mut bin::decode(shape, store, &items.hashes(bin)), out);
     });
 }
 

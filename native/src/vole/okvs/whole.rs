@@ -3,11 +3,6 @@
 use super::{Binned, Shape, decode, encode};
 use crate::vole::Abort;
 
-/// All items in binned order.
-pub fn items(shape: &Shape, binned: &Binned) -> Vec<u128> {
-    (0..shape.bins).flat_map(|bin| binned.items(bin).to_vec()).collect()
-}
-
 /// All row hashes in binned order.
 pub fn hashes(shape: &Shape, binned: &Binned) -> Vec<u128> {
     (0..shape.bins).flat_map(|bin| binned.hashes(bin)).collect()
@@ -26,7 +21,7 @@ pub fn encode_all(shape: &Shape, binned: &Binned, values: &[u128]) -> Result<Vec
 
 /// The value of every item, in binned order.
 pub fn decode_all(shape: &Shape, store: &[u128], binned: &Binned) -> Vec<u128> {
-    let mut out = vec![0; items(shape, binned).len()];
+    let mut out = vec![0; binned.all().len()];
     decode(shape, store, binned, &mut out, |_, values, out| out.copy_from_slice(values));
     out
 }
