@@ -11,8 +11,8 @@ _ReadOnly = bytes | memoryview
 def fingerprints(key: bytes, kind: str, values: bytes, ends: bytes) -> bytes:
     """HMAC-SHA-256 fingerprints, 32 bytes each, of packed canonical values of one kind."""
 
-def items(domain: bytes, fingerprints: _ReadOnly, canaries: bytes) -> bytes:
-    """Items of one lane, 32 bytes each: of its packed fingerprints, then of its canaries."""
+def items(domain: bytes, fingerprints: _ReadOnly, canaries: bytes, width: int) -> bytes:
+    """Items of one lane, the first `width` bytes of each: of its packed fingerprints, then of its canaries."""
 
 def sort_unique(elements: bytes) -> bytes:
     """Packed 32-byte elements in ascending order, each once."""

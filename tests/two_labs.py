@@ -115,6 +115,7 @@ class PlainEngine:
     variant = "semi-honest"
     security = "semi-honest"
     one_run_for_both = False
+    item_bytes = 32
     seals_labels = False
 
     def parameters(self, own_size: int, peer_size: int, reveal: Reveal) -> dict[str, int]:

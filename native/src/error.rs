@@ -10,6 +10,8 @@ pub enum Fault {
     NotWhole { what: &'static str, got: usize, element: usize },
     /// A key or hash has another length than it must have.
     Length { what: &'static str, got: usize, want: usize },
+    /// Parts of hashes are asked for that no hash has.
+    Width { got: usize },
     /// Two buffers that go together hold different numbers of elements.
     Mismatch { left: &'static str, lefts: usize, right: &'static str, rights: usize },
     /// The ends of packed rows do not ascend, or do not end where the data ends.
@@ -33,6 +35,7 @@ impl std::fmt::Display for Fault {
                 write!(f, "{what}: {got} bytes are no whole number of {element}-byte elements")
             }
             Self::Length { what, got, want } => write!(f, "{what}: {got} bytes where {want} are due"),
+            Self::Width { got } => write!(f, "width {got}: a hash has 1 to 32 bytes"),
             Self::Mismatch { left, lefts, right, rights } => {
                 write!(f, "{lefts} {left} and {rights} {right}: as many of one as of the other are due")
             }

@@ -34,8 +34,9 @@ pub fn fingerprints(key: &[u8], kind: &[u8], values: &Rows<'_>, out: &mut [Hash]
     });
 }
 
-/// SHA-256(label, domain, fingerprint) of every fingerprint, each field preceded by its length as u32be.
-pub fn items(domain: &[u8], fingerprints: &[Hash], out: &mut [Hash]) {
+/// SHA-256(label, domain, fingerprint) of every fingerprint, each field preceded by its length as u32be: its first `width`
+/// bytes, of which `out` has as many for each. `width` is 1 to 32.
+pub fn items(domain: &[u8], fingerprints: &[Hash], width: usize, out: &mut [u8]) {
     let mut first = Vec::new();
     for field in [ITEM, domain] {
         first.extend(prefix(field.len()));
@@ -43,8 +44,8 @@ pub fn items(domain: &[u8], fingerprints: &[Hash], out: &mut [Hash]) {
     }
     first.extend(prefix(size_of::<Hash>()));
     let begun = Short::new(&first);
-    out.par_iter_mut()
+    out.par_chunks_mut(width)
         .zip(fingerprints)
         .with_min_len(GRAIN)
-        .for_each(|(place, fingerprint)| *place = begun.hash(fingerprint));
+        .for_each(|(place, fingerprint)| place.copy_from_slice(&begun.hash(fingerprint)[..width]));
 }

@@ -66,20 +66,24 @@ mod psi_native {
         hashes(py, rows.len(), |out| fingerprint::fingerprints(key, kind.as_bytes(), &rows, out))
     }
 
-    /// Items (32 bytes each) of one lane: those of its fingerprints, then those of its canaries.
+    /// Items of one lane, the first `width` bytes of each (1 to 32): those of its fingerprints, then of its canaries.
     #[pyfunction]
     fn items<'py>(
         py: Python<'py>,
         domain: &[u8],
         fingerprints: PyBuffer<u8>,
         canaries: &[u8],
+        width: usize,
     ) -> PyResult<Bound<'py, PyBytes>> {
+        if !(1..=size_of::<Hash>()).contains(&width) {
+            return Err(Fault::Width { got: width }.into());
+        }
         let given = elements::<32>("fingerprints", buffer::bytes(&fingerprints)?)?;
         let canaries = elements::<32>("canaries", canaries)?;
-        hashes(py, given.len() + canaries.len(), |out| {
-            let (first, last) = out.split_at_mut(given.len());
-            fingerprint::items(domain, given, first);
-            fingerprint::items(domain, canaries, last);
+        buffer::filled(py, (given.len() + canaries.len()) * width, |out| {
+            let (first, last) = out.split_at_mut(given.len() * width);
+            fingerprint::items(domain, given, width, first);
+            fingerprint::items(domain, canaries, width, last);
         })
     }
 

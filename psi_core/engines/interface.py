@@ -27,6 +27,7 @@ from typing import Literal, Protocol
 from psi_core.session.opening import KeyEvidence
 
 ITEM_BYTES = 32
+"""A whole item; an engine may take less of each (`Engine.item_bytes`)."""
 MAX_FRAME_BYTES = 1 << 20
 
 Reveal = Literal["items", "count"]
@@ -67,7 +68,7 @@ class LaneLabels:
 class LaneContext:
     """One lane of one run, as Offer and Accept fix it.
 
-    items: exactly our padded size of them, each 32 bytes, all distinct; never shown by repr.
+    items: exactly our padded size of them, each of `Engine.item_bytes`, all distinct; never shown by repr.
     peer_size: the peer's padded size.
     parameters: what `Engine.parameters` returned for both sizes.
     """
@@ -200,6 +201,11 @@ class Engine(Protocol):
     @property
     def one_run_for_both(self) -> bool:
         """Whether direction `both` is one run with the initiator as receiver, and a sender that learns too."""
+        ...
+
+    @property
+    def item_bytes(self) -> int:
+        """Bytes of an item: the first of the 32 that design.md section 4.5 gives it."""
         ...
 
     @property

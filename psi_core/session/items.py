@@ -18,6 +18,7 @@ from psi_core import native_core
 from psi_core.errors import CanaryFault
 from psi_core.kinds.fields import lengths
 from psi_core.kinds.fingerprint import fingerprint
+from psi_core.native_core import HASH
 from psi_core.session.packed import Packed
 
 SHARED_CANARIES = 8
@@ -37,12 +38,14 @@ def item(domain: bytes, fingerprint: bytes) -> bytes:
     return hashlib.sha256(lengths("psi-item/v1", domain, fingerprint)).digest()
 
 
-def items_of(domain: bytes, fingerprints: Sequence[bytes], canaries: Sequence[bytes] = ()) -> Packed:
-    """`item` of many fingerprints and then canaries (32 bytes each), in their order."""
+def items_of(
+    domain: bytes, fingerprints: Sequence[bytes], canaries: Sequence[bytes] = (), *, width: int = HASH
+) -> Packed:
+    """The first `width` bytes of `item` of many fingerprints and then canaries (32 bytes each), in their order."""
     if native_core.native is None:
-        return Packed.of(item(domain, each) for each in (*fingerprints, *canaries))
+        return Packed.of((item(domain, each)[:width] for each in (*fingerprints, *canaries)), width)
     packed = Packed.of(fingerprints)
-    return Packed(native_core.native.items(domain, packed.buffer, b"".join(canaries)))
+    return Packed(native_core.native.items(domain, packed.buffer, b"".join(canaries), width), width)
 
 
 def dummy(salt: bytes) -> bytes:
@@ -93,13 +96,20 @@ class LanePlaces:
 
 
 def fill(
-    domain: bytes, elements: Sequence[bytes], shared: Sequence[bytes], private: Sequence[bytes]
+    domain: bytes,
+    elements: Sequence[bytes],
+    shared: Sequence[bytes],
+    private: Sequence[bytes],
+    *,
+    width: int = HASH,
 ) -> LaneItems:
     """Derive the items of one lane from its snapshot's elements and its canaries (fingerprints, 32 bytes each).
 
-    Elements are distinct, as `freeze` has checked; that the canaries are too is as sure as SHA-256.
+    width: bytes of each item, as the engine takes them. Elements are distinct, as `freeze` has checked; that the
+    canaries are too, and the items, is as sure as SHA-256 (for `vole`, half of it).
     """
-    return LaneItems(items_of(domain, elements, [*shared, *private]), LanePlaces(len(elements)))
+    items = items_of(domain, elements, [*shared, *private], width=width)
+    return LaneItems(items, LanePlaces(len(elements)))
 
 
 def matched_elements(lane: LanePlaces, positions: Sequence[int], match_key: str) -> Sequence[int]:

@@ -123,7 +123,7 @@ class Exchange:
 
     def _prepare(self, canaries: Sequence[tuple[bytes, ...]]) -> None:
         """Items go into the machines alone: what a machine does not keep of them is free again."""
-        filled = fill_lanes(self._session, canaries)
+        filled = fill_lanes(self._session, self._engines, canaries)
         self._machines = build_machines(
             self._session, filled, self._engines, self._worker, self._bundles.keepers, self._kept
         )

@@ -50,7 +50,9 @@ def private_canaries(lanes: int) -> list[tuple[bytes, ...]]:
     ]
 
 
-def fill_lanes(session: OpenSession, canaries: Sequence[tuple[bytes, ...]]) -> tuple[LaneItems, ...]:
+def fill_lanes(
+    session: OpenSession, engines: tuple[Engine, ...], canaries: Sequence[tuple[bytes, ...]]
+) -> tuple[LaneItems, ...]:
     """The items of every lane: snapshot elements and canaries in the lane's own domain. Heavy: run it in a thread.
 
     canaries: per lane the private ones.
@@ -66,7 +68,8 @@ def fill_lanes(session: OpenSession, canaries: Sequence[tuple[bytes, ...]]) -> t
             last = items_of(where, [*shared, *private])
             filled.append(LaneItems(step.set_items + last, LanePlaces(len(step.set_items))))
         else:
-            filled.append(fill(where, frozen.snapshot.elements, shared, private))
+            width = engines[number].item_bytes
+            filled.append(fill(where, frozen.snapshot.elements, shared, private, width=width))
         frozen.release()
     return tuple(filled)
 

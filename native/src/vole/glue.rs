@@ -3,7 +3,6 @@
 use pyo3::buffer::PyBuffer;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use rayon::prelude::*;
 
 use super::frames::Outgoing;
 use super::machines::{LabelTerms, Receiver, Sender, Terms, Variant};
@@ -35,13 +34,12 @@ impl VoleFrames {
     }
 }
 
-/// A context of 32 bytes, and of every 32-byte item its first 16 bytes.
+/// A context of 32 bytes, and items of 16.
 fn inputs(context: &[u8], items: &[u8]) -> PyResult<([u8; 32], Vec<u128>)> {
     let context = context.try_into().map_err(|_| Abort)?;
-    let items = elements::<32>("items", items)?;
-    let first = |item: &[u8; 32]| item.first_chunk().map_or(0, |bytes| u128::from_le_bytes(*bytes));
+    let items = elements::<16>("items", items)?;
     let mut made = pages::zeros(items.len());
-    made.par_iter_mut().zip(items).with_min_len(4096).for_each(|(place, item)| *place = first(item));
+    made.iter_mut().zip(items).for_each(|(place, item)| *place = u128::from_le_bytes(*item));
     Ok((context, made))
 }
 

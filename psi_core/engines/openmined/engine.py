@@ -19,6 +19,7 @@ class OpenMined:
     variant: str = "semi-honest"
     security: str = "semi-honest"
     one_run_for_both: bool = False
+    item_bytes: int = ITEM_BYTES
     seals_labels: bool = False
 
     def parameters(self, own_size: int, peer_size: int, reveal: Reveal) -> dict[str, int]:

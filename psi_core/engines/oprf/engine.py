@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from psi_core.engines.interface import LaneContext, Reveal, Worker
+from psi_core.engines.interface import ITEM_BYTES, LaneContext, Reveal, Worker
 from psi_core.engines.oprf.chunks import CHUNK
 from psi_core.engines.oprf.delta_lane import DeltaLane, delta_parameters
 from psi_core.engines.oprf.delta_receiver import DeltaReceiver
@@ -25,6 +25,7 @@ class Oprf:
     variant: str = "verifiable"
     security: str = "verifiable-sender"
     one_run_for_both: bool = True
+    item_bytes: int = ITEM_BYTES
     seals_labels: bool = True
 
     def parameters(self, own_size: int, peer_size: int, reveal: Reveal) -> dict[str, int]:

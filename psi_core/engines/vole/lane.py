@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from psi_core.engines.interface import ITEM_BYTES, LaneContext
+from psi_core.engines.interface import LaneContext
 from psi_core.errors import EngineFault
 from psi_core.kinds.fields import lengths
 from psi_core.session.packed import Packed
 
 CONTEXT_BYTES = 32
+ITEM_BYTES = 16
+"""An element of GF(2^128)."""
 
 
 def run_context(ctx: bytes, lane: int, run: int) -> bytes:
@@ -38,7 +40,7 @@ class VoleLane(LaneContext):
         """
         whole = isinstance(self.items, Packed) and self.items.width == ITEM_BYTES
         if not whole and any(len(item) != ITEM_BYTES for item in self.items):
-            raise EngineFault(f"vole: lane {self.match_key} has items that are not 32 bytes")
+            raise EngineFault(f"vole: lane {self.match_key} has items that are not {ITEM_BYTES} bytes")
         if len(self.context) != CONTEXT_BYTES:
             raise EngineFault(f"vole: lane {self.match_key} has a context that is not 32 bytes")
         labels = self.labels

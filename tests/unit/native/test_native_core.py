@@ -46,11 +46,11 @@ def test_fingerprints(key, values):
     assert cut(found) == [fingerprint(key, "email", value) for value in values]
 
 
-@given(st.binary(min_size=32, max_size=32), hashes)
-def test_items(ctx, fingerprints):
+@given(st.binary(min_size=32, max_size=32), hashes, st.integers(1, 32))
+def test_items(ctx, fingerprints, width):
     where = domain(ctx, "ip+user_agent")
-    found = cut(psi_native.items(where, memoryview(b"".join(fingerprints)), b"".join(fingerprints[:2])))
-    assert found == [item(where, each) for each in [*fingerprints, *fingerprints[:2]]]
+    found = psi_native.items(where, memoryview(b"".join(fingerprints)), b"".join(fingerprints[:2]), width)
+    assert found == b"".join(item(where, each)[:width] for each in [*fingerprints, *fingerprints[:2]])
 
 
 @given(hashes)
@@ -119,8 +119,10 @@ def test_signatures_that_do_not_verify_are_named_by_position():
 @pytest.mark.parametrize(
     "call",
     [
-        lambda: psi_native.items(b"", b"x" * 33, b""),
-        lambda: psi_native.items(b"", b"", b"x" * 33),
+        lambda: psi_native.items(b"", b"x" * 33, b"", 32),
+        lambda: psi_native.items(b"", b"", b"x" * 33, 32),
+        lambda: psi_native.items(b"", b"x" * 32, b"", 0),
+        lambda: psi_native.items(b"", b"x" * 32, b"", 33),
         lambda: psi_native.fingerprints(b"k" * 32, "email", b"abc", array("I", [2]).tobytes()),
         lambda: psi_native.fingerprints(b"k" * 32, "email", b"abc", b"123"),
         lambda: psi_native.leaf_hashes(b"abc", array("I", [2, 1, 3]).tobytes()),

@@ -16,7 +16,7 @@ from psi_core.engines.vole.slots import slots
 from psi_core.errors import EngineFault
 
 ENGINE = Vole()
-ITEMS = [number.to_bytes(32, "big") for number in range(1024)]
+ITEMS = [number.to_bytes(16, "big") for number in range(1024)]
 LANE = VoleLane(
     "email",
     ITEMS,
@@ -78,7 +78,7 @@ def test_sizes_outside_the_engine_are_refused(sizes: tuple[int, int]) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"items": [*ITEMS[:-1], b"short"]}, "not 32 bytes"),
+        ({"items": [*ITEMS[:-1], b"short"]}, "not 16 bytes"),
         ({"context": b"short"}, "not 32 bytes"),
         ({"items": ITEMS[:-1]}, "padding"),
         ({"peer_size": 2049}, "parameters"),

@@ -150,3 +150,12 @@ def test_direction_decides_runs_receivers_and_the_first_signer():
         "responder",
         "initiator",
     ]
+
+
+def test_an_engine_may_take_the_first_bytes_of_each_item() -> None:
+    own, canaries = [bytes([n]) * 32 for n in range(4)], [b"c" * 32]
+    whole = items.fill(b"domain", own, canaries, [])
+    short = items.fill(b"domain", own, canaries, [], width=16)
+    assert short.items.width == 16
+    assert list(short.items) == [each[:16] for each in whole.items]
+    assert short.places == whole.places
