@@ -27,7 +27,7 @@ from psi_service.identity.own_card import read_card
 from psi_service.log.mirror import Mirror
 from psi_service.log.node_log import NodeLog
 from psi_service.node.first_questions import FirstQuestions
-from psi_service.node.heap import share_one_heap
+from psi_service.node.heap import HEAP
 from psi_service.node.rooms import (
     Ground,
     JobRooms,
@@ -184,7 +184,7 @@ async def serve(settings: Settings, clock: Clock, started: Callable[[Node], None
 
     A second signal, once stopping has begun, ends the process at once as it would any other.
     """
-    share_one_heap()
+    HEAP.share()
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
     for number in STOP_SIGNALS:

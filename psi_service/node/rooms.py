@@ -35,6 +35,7 @@ from psi_service.log.node_log import NodeLog
 from psi_service.log.peer_view import PeerView
 from psi_service.matches.service import MatchService
 from psi_service.metrics.metrics import Metrics
+from psi_service.node.heap import HEAP
 from psi_service.peers.delivery import Delivery
 from psi_service.peers.dialling import Dialler
 from psi_service.peers.directory import PeerDirectory
@@ -115,7 +116,7 @@ class SessionRooms:
         settings = ground.settings
         self.workers = WorkerPool(settings.workers)
         self.metrics = Metrics(settings.lab, version(), ground.store, ground.log, ground.clock)
-        self.running = Running(settings.max_sessions, self._ended)
+        self.running = Running(settings.max_sessions, self._ended, HEAP.kept)
         keys = ground.keys
         self.desk = Desk(
             settings.lab,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from typing import Any, TypeVar
 
 import structlog
@@ -16,6 +16,7 @@ from psi_service.sessions.progress import Progress, Role
 log = structlog.get_logger()
 
 Result = TypeVar("Result")
+Meanwhile = Callable[[], AbstractContextManager[None]]
 Ended = Callable[[Progress, Role], None]
 """Hears of every session that has ended, and which role it had here."""
 
@@ -24,10 +25,14 @@ REMEMBERED = 200
 
 
 class Running:
-    """Keeps at most `places` sessions running at once, ours and the peers' together."""
+    """Keeps at most `places` sessions running at once, ours and the peers' together.
 
-    def __init__(self, places: int, ended: Ended | None = None) -> None:
+    `meanwhile` is entered for as long as a session has its place.
+    """
+
+    def __init__(self, places: int, ended: Ended | None = None, meanwhile: Meanwhile = nullcontext) -> None:
         self._ended = ended or (lambda _, __: None)
+        self._meanwhile = meanwhile
         self._free = asyncio.Semaphore(places)
         self._places = places
         self._tasks: dict[str, asyncio.Task[Any]] = {}
@@ -90,7 +95,7 @@ class Running:
         self._tasks[session_id] = task
         self._cuts[session_id] = cut
         try:
-            async with self._free:
+            async with self.place():
                 yield
         finally:
             progress.end()
@@ -111,7 +116,8 @@ class Running:
     async def place(self) -> AsyncIterator[None]:
         """Wait for a place, and hold it."""
         async with self._free:
-            yield
+            with self._meanwhile():
+                yield
 
     def is_running(self, session_id: str) -> bool:
         """Whether a task of this node works on it right now."""
