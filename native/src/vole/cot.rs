@@ -114,9 +114,9 @@ fn bit_mask(bits: u128, at: usize) -> u128 {
 }
 
 fn stream(key: Key, length: usize) -> Vec<u128> {
-    let mut out = vec![0; length];
+    let mut out = vec![[0; 16]; length];
     FixedKey::new(key).stream(0, &mut out);
-    out
+    out.into_iter().map(u128::from_le_bytes).collect()
 }
 
 /// mask + sum of chi^(i+1) block_i.

@@ -15,34 +15,27 @@ impl FixedKey {
         Self(Aes128::new(&Array(key)))
     }
 
-    fn batch(&self, inputs: &[u128], out: &mut [u128], mask: u128) {
-        let mut blocks = [Array([0; 16]); BATCH];
-        let blocks = &mut blocks[..inputs.len()];
-        for (block, input) in blocks.iter_mut().zip(inputs) {
-            *block = Array(input.to_le_bytes());
-        }
-        self.0.encrypt_blocks(blocks);
-        for ((place, block), input) in out.iter_mut().zip(blocks).zip(inputs) {
-            *place = u128::from_le_bytes(block.0) ^ (input & mask);
-        }
-    }
-
     /// out_i = AES(input_i) + input_i; both slices are of one length.
     pub fn hash_all(&self, inputs: &[u128], out: &mut [u128]) {
         for (inputs, out) in inputs.chunks(BATCH).zip(out.chunks_mut(BATCH)) {
-            self.batch(inputs, out, u128::MAX);
+            let mut hashes = [Array([0; 16]); BATCH];
+            let hashes = &mut hashes[..inputs.len()];
+            for (block, input) in hashes.iter_mut().zip(inputs) {
+                *block = Array(input.to_le_bytes());
+            }
+            self.0.encrypt_blocks(hashes);
+            for ((place, block), input) in out.iter_mut().zip(hashes).zip(inputs) {
+                *place = u128::from_le_bytes(block.0) ^ input;
+            }
         }
     }
 
-    /// out_i = AES(start + i): the stream of counter mode from block `start` on.
-    pub fn stream(&self, start: u64, out: &mut [u128]) {
-        let mut counters = [0; BATCH];
-        for (part, out) in out.chunks_mut(BATCH).enumerate() {
-            for (at, counter) in counters.iter_mut().enumerate() {
-                *counter = u128::from(start) + (part * BATCH + at) as u128;
-            }
-            self.batch(&counters[..out.len()], out, 0);
+    /// out_i = AES(start + i), little-endian: the stream of counter mode from block `start` on.
+    pub fn stream(&self, start: u64, out: &mut [[u8; 16]]) {
+        for (counter, out) in (u128::from(start)..).zip(&mut *out) {
+            *out = counter.to_le_bytes();
         }
+        self.0.encrypt_blocks(Array::cast_slice_from_core_mut(out));
     }
 }
 
@@ -67,9 +60,9 @@ mod tests {
     #[test]
     fn a_stream_can_be_entered_anywhere() {
         let key = FixedKey::new([7; 16]);
-        let mut whole = [0; 200];
+        let mut whole = [[0; 16]; 200];
         key.stream(0, &mut whole);
-        let mut rest = [0; 130];
+        let mut rest = [[0; 16]; 130];
         key.stream(70, &mut rest);
         assert!(rest == whole[70..]);
     }

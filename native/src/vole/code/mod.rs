@@ -82,7 +82,7 @@ impl Code {
 
     /// The places of a group's outputs. On the stack: threads that all asked for memory here would wait for one another.
     fn places(&self, group: usize) -> [[u32; EXPANDER_WEIGHT]; GROUP] {
-        let mut blocks = [0; GROUP_BLOCKS];
+        let mut blocks = [[0; 16]; GROUP_BLOCKS];
         self.places.stream((group * GROUP_BLOCKS) as u64, &mut blocks);
         let place = |word: u32| ((u64::from(word) * self.length as u64) >> 32) as u32;
         let mut places = [[0; EXPANDER_WEIGHT]; GROUP];
@@ -119,7 +119,7 @@ fn stream(label: &str, length: usize) -> FixedKey {
 
 /// The first `count` words of 32 bits of a stream.
 fn words(stream: &FixedKey, count: usize) -> Vec<u32> {
-    let mut blocks = vec![0; count.div_ceil(4)];
+    let mut blocks = vec![[0; 16]; count.div_ceil(4)];
     stream.stream(0, &mut blocks);
     let mut words: Vec<u32> = blocks.into_iter().flat_map(split).collect();
     words.truncate(count);
@@ -127,6 +127,7 @@ fn words(stream: &FixedKey, count: usize) -> Vec<u32> {
 }
 
 /// A block as words, little-endian.
-fn split(block: u128) -> [u32; 4] {
-    std::array::from_fn(|at| (block >> (32 * at)) as u32)
+fn split(block: [u8; 16]) -> [u32; 4] {
+    let words = block.as_chunks().0;
+    std::array::from_fn(|at| u32::from_le_bytes(words[at]))
 }
