@@ -188,7 +188,7 @@ class VoleReceiver:
     """The receiver of one VOLE-PSI run: frames in, frames out. ValueError, always the same, ends it for good."""
 
     def __new__(cls, context: bytes, items: _ReadOnly, peer_size: int, semi_honest: bool) -> VoleReceiver:
-        """`context`: 32 bytes that no other run has. `items`: packed, 32 bytes each; the first 16 are used."""
+        """`context`: 32 bytes that no other run has. `items`: packed, 16 bytes each."""
 
     def receive(self, frame: bytes) -> VoleFrames:
         """Take one frame; return the frames that answer it."""
@@ -215,7 +215,7 @@ class VoleSender:
     """The sender of one VOLE-PSI run: frames in, frames out. ValueError, always the same, ends it for good."""
 
     def __new__(cls, context: bytes, items: _ReadOnly, peer_size: int, semi_honest: bool) -> VoleSender:
-        """`context`: 32 bytes that no other run has. `items`: packed, 32 bytes each; the first 16 are used."""
+        """`context`: 32 bytes that no other run has. `items`: packed, 16 bytes each."""
 
     def give_labels(self, prefix: bytes, labels: bytes, size: int) -> None:
         """Send labels of `size` bytes behind the tags, bound to `prefix`, one for each item; before `start`."""

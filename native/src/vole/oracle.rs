@@ -6,7 +6,6 @@
 
 use blake3::platform::{MAX_SIMD_DEGREE, Platform};
 use blake3::{BLOCK_LEN, IncrementCounter, KEY_LEN, OUT_LEN};
-
 use rayon::prelude::*;
 
 use super::hash::{Id, hash};
