@@ -189,6 +189,20 @@ mod tests {
         Ok(())
     }
 
+    /// Points that pass one by one, but leave the offerer a key that anyone knows.
+    #[test]
+    fn a_point_that_cancels_what_it_is_added_to_ends_the_run() -> Result<(), Abort> {
+        let chooser = Chooser::new(&ID, 9)?;
+        for (index, bit) in [(0, 0), (0, 1), (COUNT - 1, 1)] {
+            let mut pairs = chooser.pairs.clone();
+            let other = pairs[index][1 - usize::from(bit)];
+            pairs[index][usize::from(bit)] = (-point_of(&ID, index, bit, &other)).compress().to_bytes();
+            assert!(decode(&pairs[index][usize::from(bit)]).is_ok());
+            assert!(offer(&ID, pairs.as_flattened().as_flattened()).is_err(), "{index}, {bit}");
+        }
+        Ok(())
+    }
+
     #[test]
     fn other_lengths_end_the_run() -> Result<(), Abort> {
         let chooser = Chooser::new(&ID, 9)?;

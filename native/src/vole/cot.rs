@@ -251,6 +251,29 @@ mod tests {
         Ok(())
     }
 
+    /// The sender draws chi: whatever it takes, the mask hides the choices, and an honest answer passes.
+    #[test]
+    fn no_challenge_takes_the_mask_off() -> Result<(), Abort> {
+        let both = run(500)?;
+        for chi in [0, 1, 2, u128::MAX] {
+            let answer = both.receiver.answer(chi);
+            both.sender.check(chi, &answer)?;
+            let choices = both.receiver.choices();
+            let (mask, blocks) = (choices[choices.len() - 1], &choices[..choices.len() - 1]);
+            let first = answer.first_chunk().map(|bytes| u128::from_le_bytes(*bytes));
+            assert!(first == Some(mask ^ powers_sum(blocks, chi)));
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn every_transfer_of_every_run_has_keys_of_its_own() {
+        let key = ot_key(&[1; 32], 1, 1);
+        for other in [ot_key(&[2; 32], 1, 1), ot_key(&[1; 32], 2, 1), ot_key(&[1; 32], 1, 2)] {
+            assert!(key != other);
+        }
+    }
+
     #[test]
     fn transposing_twice_is_nothing_and_once_swaps_indexes() -> Result<(), Abort> {
         let square = draw::elements(128)?;

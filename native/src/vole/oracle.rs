@@ -112,6 +112,17 @@ mod tests {
         Ok(())
     }
 
+    /// Made by an implementation of its own, from the BLAKE3 paper and docs/vole.md: two releases must give the same tags.
+    #[test]
+    fn tag_and_label_key_are_those_of_the_page() {
+        let oracle = Oracle::new(&std::array::from_fn(|at| at as u8));
+        let bytes = |first: u8| u128::from_le_bytes(std::array::from_fn(|at| first + at as u8));
+        assert_eq!(oracle.tag(bytes(0), bytes(16)), 0xbd98_9774_1a70_38de_9860_b67d_1835_74c6);
+        let key: String =
+            oracle.label_key(bytes(0), bytes(16)).iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(key, "6036a1b7dad5f67d7ea84ecfcb366ba9748295c9dc5585a0f31e8487d28a6f01");
+    }
+
     #[test]
     fn every_part_of_a_message_and_the_run_count() {
         let (oracle, other) = (Oracle::new(&[1; 32]), Oracle::new(&[2; 32]));

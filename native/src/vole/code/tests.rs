@@ -1,3 +1,5 @@
+use sha2::{Digest, Sha256};
+
 use super::*;
 use crate::vole::{Abort, draw};
 
@@ -56,6 +58,23 @@ fn encoding_is_the_explicit_matrix() -> Result<(), Abort> {
         assert!(encoded(&code, [&vector], &mut Vec::new()) == sums, "{length}");
     }
     Ok(())
+}
+
+/// Made by an implementation of its own, from docs/vole.md section 7. Two releases with different codes would find no
+/// match and no fault: the check of the VOLE is before the code.
+#[test]
+fn the_codes_are_those_of_the_page() {
+    for (length, expected) in [
+        (4992, "db28885d42043cfe386a426f62c9502e9995cd68fdbe9e40a67558b1b00c5507"),
+        (319_488, "c5dd5b1e904b71d0542ed2a0b5226b911533885f9a90e5427b22c1c1ae73c9c8"),
+    ] {
+        let code = Code::new(length);
+        let mut state = Sha256::new();
+        code.taps.iter().for_each(|tap| state.update(tap.to_le_bytes()));
+        rows(&code).as_flattened().iter().for_each(|place| state.update(place.to_le_bytes()));
+        let made: String = state.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(made, expected, "{length}");
+    }
 }
 
 #[test]

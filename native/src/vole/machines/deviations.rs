@@ -14,8 +14,8 @@ use crate::vole::{Abort, draw};
 const CONTEXT: [u8; 32] = [8; 32];
 
 /// What the attacker holds after the run: C, w, r and the tags.
-struct Loot {
-    terms: Terms,
+pub struct Loot {
+    pub terms: Terms,
     seed: [u8; SEED_BYTES],
     c: Vec<u128>,
     w: u128,
@@ -24,7 +24,7 @@ struct Loot {
 
 impl Loot {
     /// How many items of a dictionary the attacker would recognise.
-    fn recognised(&self, dictionary: &[u128]) -> Result<usize, Abort> {
+    pub fn recognised(&self, dictionary: &[u128]) -> Result<usize, Abort> {
         let [row_key, _] = self.terms.keys(&self.seed);
         let binned = Binned::new(&self.terms.shape, row_key, dictionary)?;
         let mut o = decode_all(&self.terms.shape, &self.c, &binned);
@@ -44,7 +44,7 @@ fn element(bytes: &[u8]) -> u128 {
 }
 
 /// Run with `masked(terms, seed)` in place of P.
-fn run(
+pub fn run(
     size: usize,
     theirs: &[u128],
     masked: impl Fn(&Terms, &[u8; 32]) -> Result<Vec<u128>, Abort>,
@@ -83,7 +83,7 @@ fn run(
 }
 
 /// H_B of items in binned order.
-fn values(terms: &Terms, seed: &[u8; 32], given: &[u128]) -> Result<(Binned, Vec<u128>), Abort> {
+pub fn values(terms: &Terms, seed: &[u8; 32], given: &[u128]) -> Result<(Binned, Vec<u128>), Abort> {
     let [row_key, hb_key] = terms.keys(seed);
     let binned = Binned::new(&terms.shape, row_key, given)?;
     let mut values = vec![0; given.len()];

@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 use super::{LabelTerms, Labelled, Receiver, Sender, Terms, Variant};
 use crate::labels::{Key, OVERHEAD, open_one};
 use crate::vole::frames::FRAME_BYTES;
+use crate::vole::oracle::Oracle;
 use crate::vole::{Abort, draw};
 
 const CONTEXT: [u8; 32] = [9; 32];
@@ -116,12 +117,17 @@ fn holding_all_tags_and_sealed_labels_opens_none() -> Result<(), Abort> {
     let (own, peer) = (draw::elements(100)?, draw::elements(100)?);
     let (mut receiver, mut sender) = machines(Variant::Malicious, &own, &peer)?;
     let (tags, labels) = opened(&mut receiver, &mut sender)?;
-    let guesses = |tag: &[u8]| -> [Key; 3] {
+    let oracle = Oracle::new(&Terms::new(&CONTEXT, Variant::Malicious, 100, 100)?.id);
+    // Of the tag alone, and of tag and item: the holder of a dictionary knows that too.
+    let guesses = |tag: &[u8]| -> Vec<Key> {
         let doubled: Vec<u8> = [tag, tag].concat();
         let hashed: [u8; 32] = Sha256::digest(tag).into();
-        let named: [u8; 32] =
-            Sha256::new_with_prefix(b"psi-vole-label/1").chain_update(tag).finalize().into();
-        [doubled.first_chunk().copied().unwrap_or_default(), hashed, named].map(Key::new)
+        let mut keys = vec![Key::new(doubled.first_chunk().copied().unwrap_or_default()), Key::new(hashed)];
+        let first = tag.first_chunk().copied().unwrap_or_default();
+        for tag in [u128::from_be_bytes(first), u128::from_le_bytes(first)] {
+            keys.extend(peer.iter().chain(&[0]).map(|item| oracle.label_key(tag, *item)));
+        }
+        keys
     };
     for (tag, sealed) in tags.concat().chunks(16).zip(labels.concat().chunks(SEALED)) {
         assert!(guesses(tag).iter().all(|key| open_one(key, PREFIX, tag, sealed).is_none()));

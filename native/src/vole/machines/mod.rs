@@ -11,6 +11,8 @@ pub use sender::Sender;
 pub use terms::{Terms, Variant};
 
 #[cfg(test)]
+mod attacks;
+#[cfg(test)]
 mod deviations;
 #[cfg(test)]
 mod label_tests;

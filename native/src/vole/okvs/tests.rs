@@ -1,6 +1,6 @@
 use rayon::prelude::*;
 
-use super::whole::{decode_all, encode_all, hashes};
+use super::whole::{decode_all, dense_solution, encode_all, hashes};
 use super::*;
 use crate::vole::draw;
 use crate::vole::fixed_key::FixedKey;
@@ -125,22 +125,6 @@ fn a_bin_with_too_many_items_ends_the_run() -> Result<(), Abort> {
     let mut store = vec![0; shape.bin_length()];
     assert_eq!(bin::encode(&shape, &hashes, &hashes, &mut store), Err(Abort));
     Ok(())
-}
-
-/// The whole system as a dense matrix, solved without any structure.
-fn dense_solution(shape: &Shape, hashes: &[u128], values: &[u128]) -> Result<Vec<u128>, Abort> {
-    let equations = hashes.iter().zip(values).map(|(hash, value)| {
-        let mut equation = vec![0; shape.bin_length() + 1];
-        shape.columns(*hash).iter().for_each(|column| equation[*column] = 1);
-        let mut power = *hash;
-        for place in &mut equation[shape.sparse..shape.bin_length()] {
-            *place = power;
-            power = mul(power, *hash);
-        }
-        equation[shape.bin_length()] = *value;
-        equation
-    });
-    bin::eliminate(equations.collect(), shape.bin_length())
 }
 
 #[test]

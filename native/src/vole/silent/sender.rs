@@ -119,6 +119,12 @@ impl VoleSender {
         Ok(hashes.flatten().collect())
     }
 
+    /// B before the code.
+    #[cfg(test)]
+    pub fn leaves(&self) -> &[u128] {
+        &self.leaves
+    }
+
     /// B.
     pub fn finish(self) -> Vec<u128> {
         self.outputs

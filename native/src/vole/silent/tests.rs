@@ -141,3 +141,56 @@ fn rows_that_are_no_correlation_are_found() -> Result<(), Abort> {
     assert!(receiver.check(&sender.answer(&challenges)?).is_err());
     Ok(())
 }
+
+/// Whether the check of two chunks passes when corrections and answers are changed on their way.
+fn two_chunks_pass(
+    corrections: impl Fn(&Plan, &mut Vec<u8>),
+    answers: impl Fn(&mut [u8]),
+) -> Result<bool, Abort> {
+    let plan = Plan::new(159_745);
+    let rows = rows(&plan)?;
+    let (mut sender, mut sent) = VoleSender::new(&ID, plan, rows.delta, &rows.sender)?;
+    corrections(&plan, &mut sent);
+    let (receiver, challenges) =
+        VoleReceiver::new(&ID, plan, &rows.receiver, &rows.choices, &sent, vec![0; plan.length])?;
+    let mut given = sender.answer(&challenges)?;
+    answers(&mut given);
+    Ok(receiver.check(&given).is_ok())
+}
+
+#[test]
+fn later_chunks_are_checked_as_the_first_one_is() -> Result<(), Abort> {
+    assert!(two_chunks_pass(|_, _| (), |_| ())?);
+    let chunk = |plan: &Plan| NOISE_WEIGHT * plan.tree_bytes();
+    // One total; all totals of the chunk by one value, as if its base values were others; chunks that change places.
+    assert!(!two_chunks_pass(|plan, sent| sent[chunk(plan) + plan.tree_bytes() - 1] ^= 0x80, |_| ())?);
+    assert!(!two_chunks_pass(
+        |plan, sent| {
+            sent[chunk(plan)..]
+                .chunks_mut(plan.tree_bytes())
+                .for_each(|tree| tree[plan.tree_bytes() - 16] ^= 1);
+        },
+        |_| ()
+    )?);
+    assert!(!two_chunks_pass(|plan, sent| sent.rotate_left(chunk(plan)), |_| ())?);
+    assert!(!two_chunks_pass(|_, _| (), |given| given.rotate_left(32))?);
+    Ok(())
+}
+
+/// A receiver that lies about its challenge learns the hash of something known plus a multiple of Delta, and no more.
+#[test]
+fn a_false_difference_is_answered_by_what_only_delta_explains() -> Result<(), Abort> {
+    let plan = Plan::new(100);
+    for (point, lie) in [(0, 1), (1, 1), (draw::element()?, 0), (draw::element()?, draw::element()?)] {
+        let rows = rows(&plan)?;
+        let (mut sender, _) = VoleSender::new(&ID, plan, rows.delta, &rows.sender)?;
+        let spare_choice = rows.choices[NOISE_WEIGHT];
+        let spare = base_values(&plan, &rows.receiver)[NOISE_WEIGHT];
+        let leaves_sum = crate::vole::gf128::powers_sum(sender.leaves(), point);
+        let challenge = [point.to_le_bytes(), (spare_choice ^ lie).to_le_bytes()].concat();
+        let answer = sender.answer(&challenge)?;
+        assert!(answer == check_hash(&ID, 0, leaves_sum ^ spare ^ mul(lie, rows.delta)));
+        assert!((answer == check_hash(&ID, 0, leaves_sum ^ spare)) == (lie == 0));
+    }
+    Ok(())
+}
