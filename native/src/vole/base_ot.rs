@@ -69,10 +69,14 @@ pub struct Chooser {
 impl Chooser {
     /// Choose by the 128 bits, the lowest first.
     pub fn new(id: &Id, bits: u128) -> Result<Self, Abort> {
-        let chosen: Result<Vec<(Scalar, [Point; 2])>, Abort> =
-            (0..COUNT).into_par_iter().map(|index| choose(id, index, (bits >> index) as u8 & 1)).collect();
-        let (secrets, pairs) = chosen?.into_iter().unzip();
-        Ok(Self { id: *id, bits: Zeroizing::new(bits), secrets: Zeroizing::new(secrets), pairs })
+        // Room for all at once: a vector that grows would leave scalars behind, not wiped.
+        let mut secrets = Zeroizing::new(Vec::with_capacity(COUNT));
+        for _ in 0..COUNT {
+            secrets.push(scalar()?);
+        }
+        let choose = |(index, secret)| choose(id, index, (bits >> index) as u8 & 1, secret);
+        let pairs: Result<_, Abort> = secrets.par_iter().enumerate().map(choose).collect();
+        Ok(Self { id: *id, bits: Zeroizing::new(bits), pairs: pairs?, secrets })
     }
 
     /// The message, `CHOICES_BYTES` long.
@@ -95,14 +99,13 @@ impl Chooser {
     }
 }
 
-fn choose(id: &Id, index: usize, bit: u8) -> Result<(Scalar, [Point; 2]), Abort> {
-    let secret = scalar()?;
+fn choose(id: &Id, index: usize, bit: u8, secret: &Scalar) -> Result<[Point; 2], Abort> {
     let other = RistrettoPoint::from_uniform_bytes(&draw::bytes()?).compress().to_bytes();
-    let own = (RistrettoPoint::mul_base(&secret) - point_of(id, index, bit, &other)).compress().to_bytes();
+    let own = (RistrettoPoint::mul_base(secret) - point_of(id, index, bit, &other)).compress().to_bytes();
     let chosen = Choice::from(bit);
     let select =
         |no: &Point, yes: &Point| std::array::from_fn(|at| u8::conditional_select(&no[at], &yes[at], chosen));
-    Ok((secret, [select(&own, &other), select(&other, &own)]))
+    Ok([select(&own, &other), select(&other, &own)])
 }
 
 /// Both keys of every transfer and the offerer's message (`OFFERS_BYTES` long), from the chooser's message.

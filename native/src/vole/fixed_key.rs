@@ -17,6 +17,7 @@ impl FixedKey {
 
     /// out_i = AES(input_i) + input_i; both slices are of one length.
     pub fn hash_all(&self, inputs: &[u128], out: &mut [u128]) {
+        assert_eq!(inputs.len(), out.len());
         for (inputs, out) in inputs.chunks(BATCH).zip(out.chunks_mut(BATCH)) {
             let mut hashes = [Array([0; 16]); BATCH];
             let hashes = &mut hashes[..inputs.len()];

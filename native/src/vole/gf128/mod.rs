@@ -88,6 +88,7 @@ pub fn scale(values: &mut [u128], factor: u128) {
 
 /// out_i = sum of coefficients_k points_i^(k+1), by Horner; both slices are of one length.
 pub fn horner_all(coefficients: &[u128], points: &[u128], out: &mut [u128]) {
+    assert_eq!(points.len(), out.len());
     #[cfg(target_arch = "x86_64")]
     if wide::available() {
         // SAFETY: the CPU has what the function needs.

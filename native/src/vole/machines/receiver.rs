@@ -83,9 +83,11 @@ impl Receiver {
             waiting => self.waiting = waiting,
         }
         if self.store.is_none() && matches!(self.waiting, Waiting::Corrections { .. }) {
+            let waiting = std::mem::replace(&mut self.waiting, Waiting::Broken);
             let binned = self.binned.as_ref().ok_or(Abort)?;
             let values = |_: usize, items: &[u128], out: &mut [u128]| self.hb_key.hash_all(items, out);
             self.store = Some(encode(&self.terms.shape, binned, values)?);
+            self.waiting = waiting;
         }
         Ok(())
     }

@@ -193,6 +193,7 @@ impl Sender {
             }
         });
         drop(k);
+        *self.delta = 0;
         let Some(labels) = &self.labels else {
             drop(binned);
             return coding.message(sorted(made, |tag| first_word(*tag, coding.bits())));

@@ -8,7 +8,8 @@
 pub const NOISE_WEIGHT: usize = 312;
 /// Base values of a chunk: one for each tree and one for the check.
 pub const BASE_VALUES: usize = NOISE_WEIGHT + 1;
-const LEAST_DEPTH: usize = 4;
+/// Smaller codes would have lighter words within reach of a search that is made once for all runs (section 6).
+const LEAST_DEPTH: usize = 8;
 const LARGEST_DEPTH: usize = 10;
 /// Bytes of one chunk's challenge (Z and delta), and of its answer.
 const CHALLENGE_BYTES: usize = 32;

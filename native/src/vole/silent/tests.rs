@@ -45,7 +45,7 @@ fn check_relation(length: usize) -> Result<(), Abort> {
 
 #[test]
 fn outputs_are_a_vole_of_any_length() -> Result<(), Abort> {
-    for length in [1, 1000, 2496, 2497, 20_000] {
+    for length in [1, 1000, 39_936, 39_937, 100_000] {
         check_relation(length)?;
     }
     Ok(())
