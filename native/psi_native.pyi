@@ -20,6 +20,11 @@ def sort_unique(elements: bytes) -> bytes:
 def commit(elements: _ReadOnly, salts: _ReadOnly) -> tuple[bytes, bytes]:
     """Order by leaf hash (u32 little-endian each) of packed elements (32 bytes) and salts (16 bytes), and the root."""
 
+def pairs(elements: bytes, numbers: str) -> bytes:
+    """Pairs (element of 32 bytes, u64 big-endian) of packed elements and decimal numbers with a space between.
+
+    ValueError when there are not as many of one as of the other."""
+
 def group(pairs: bytearray) -> list[bytes]:
     """Of packed pairs (element of 32 bytes, u64 big-endian), which are sorted in place: distinct ascending elements,
     where the numbers of each end (u32 little-endian), and those numbers (8 bytes each, ascending for each element)."""

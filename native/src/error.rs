@@ -24,6 +24,8 @@ pub enum Fault {
     ReadOnly,
     /// A place names a row that is not there.
     Place,
+    /// A text of numbers has none for a row, or one too many.
+    Number { row: usize },
     /// The operating system gave no random bytes.
     NoRandomness,
 }
@@ -44,6 +46,7 @@ impl std::fmt::Display for Fault {
             Self::TooMany { got } => write!(f, "{got} elements are more than one call takes"),
             Self::Writable => f.write_str("a buffer must be read-only and in one piece"),
             Self::ReadOnly => f.write_str("a buffer must be writable and in one piece"),
+            Self::Number { row } => write!(f, "a text of numbers is wrong at row {row}"),
             Self::Place => f.write_str("a place is past the last row"),
         }
     }

@@ -109,6 +109,15 @@ mod psi_native {
         Ok((numbers(py, order), PyBytes::new(py, &root)))
     }
 
+    /// Pairs (element of 32 bytes, u64 big-endian) of packed elements and decimal numbers with a space between.
+    #[pyfunction]
+    fn pairs<'py>(py: Python<'py>, elements: &[u8], numbers: &str) -> PyResult<Bound<'py, PyBytes>> {
+        let given = packed::elements::<32>("elements", elements)?;
+        PyBytes::new_with(py, given.len() * size_of::<set::Pair>(), |out| {
+            Ok(py.detach(|| set::pairs(given, numbers, out.as_chunks_mut().0))?)
+        })
+    }
+
     /// Of pairs (element of 32 bytes, u64), which are sorted in place: distinct elements, where the actors of each end
     /// (u32 little-endian), and actors.
     #[pyfunction]

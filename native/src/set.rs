@@ -1,5 +1,7 @@
 //! Sets of 32-byte elements: sorted and distinct, or committed to with salts.
 
+use std::cmp::Ordering;
+
 use rayon::prelude::*;
 
 use crate::error::Fault;
@@ -13,6 +15,12 @@ pub fn sort_unique(elements: &[Hash]) -> Vec<Hash> {
     sorted.par_sort_unstable();
     sorted.dedup();
     sorted
+}
+
+/// The order of rows of 8 bytes or more: most differ in their first 8 bytes, which one comparison tells.
+fn ascending<const N: usize>(left: &[u8; N], right: &[u8; N]) -> Ordering {
+    let first = |row: &[u8; N]| row.first_chunk().copied().map(u64::from_be_bytes);
+    first(left).cmp(&first(right)).then_with(|| left.cmp(right))
 }
 
 /// Whether each row of `width` bytes is larger than the one before; rows of no bytes are all alike.
@@ -39,7 +47,7 @@ pub fn commit(elements: &[Hash], salts: &[[u8; 16]]) -> Result<(Vec<u32>, Hash),
             (leaf.hash(&member), index)
         })
         .collect();
-    leaves.par_sort_unstable();
+    leaves.par_sort_unstable_by(|left, right| ascending(&left.0, &right.0).then(left.1.cmp(&right.1)));
     let subtrees: Vec<Hash> = leaves
         .par_chunks(SUBTREE)
         .map(|part| tree::root(&part.iter().map(|(leaf, _)| *leaf).collect::<Vec<Hash>>()))
@@ -50,6 +58,17 @@ pub fn commit(elements: &[Hash], salts: &[[u8; 16]]) -> Result<(Vec<u32>, Hash),
 /// An element and the actor that it stands for, u64 big-endian.
 pub type Pair = [u8; 40];
 
+/// Pairs of elements and decimal numbers, which stand in a text with one space between two.
+pub fn pairs(elements: &[Hash], actors: &str, out: &mut [Pair]) -> Result<(), Fault> {
+    let mut numbers = actors.split(' ').filter(|each| !each.is_empty());
+    for (row, (pair, element)) in out.iter_mut().zip(elements).enumerate() {
+        let number = numbers.next().and_then(|each| each.parse::<u64>().ok()).ok_or(Fault::Number { row })?;
+        pair[..32].copy_from_slice(element);
+        pair[32..].copy_from_slice(&number.to_be_bytes());
+    }
+    if numbers.next().is_none() { Ok(()) } else { Err(Fault::Number { row: elements.len() }) }
+}
+
 /// Pairs in order, each once: a way to their groups without a copy.
 pub struct Groups<'a>(&'a [Pair]);
 
@@ -57,7 +76,7 @@ impl<'a> Groups<'a> {
     /// Sort the pairs in place.
     pub fn new(pairs: &'a mut [Pair]) -> Result<Self, Fault> {
         u32::try_from(pairs.len()).map_err(|_| Fault::TooMany { got: pairs.len() })?;
-        pairs.par_sort_unstable();
+        pairs.par_sort_unstable_by(ascending);
         Ok(Self(pairs))
     }
 
@@ -143,6 +162,31 @@ pub fn gather(rows: &[u8], width: usize, places: &[[u8; 4]], out: &mut [u8]) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_that_begin_alike_are_in_order_too() {
+        let rows = [[0; 9], [0, 0, 0, 0, 0, 0, 0, 0, 1], [0, 0, 0, 0, 0, 0, 0, 1, 0], [255; 9]];
+        for (at, left) in rows.iter().enumerate() {
+            for (other, right) in rows.iter().enumerate() {
+                assert_eq!(ascending(left, right), at.cmp(&other));
+            }
+        }
+    }
+
+    #[test]
+    fn pairs_need_a_number_for_each_element() {
+        let mut out = [[0; 40]; 2];
+        assert_eq!(pairs(&[[7; 32], [9; 32]], "1 258", &mut out), Ok(()));
+        assert_eq!(out[1], {
+            let mut pair = [9; 40];
+            pair[32..].copy_from_slice(&258u64.to_be_bytes());
+            pair
+        });
+        assert_eq!(pairs(&[[7; 32], [9; 32]], "1", &mut out), Err(Fault::Number { row: 1 }));
+        assert_eq!(pairs(&[[7; 32], [9; 32]], "1 -2", &mut out), Err(Fault::Number { row: 1 }));
+        assert_eq!(pairs(&[[7; 32], [9; 32]], "1 2 3", &mut out), Err(Fault::Number { row: 2 }));
+        assert_eq!(pairs(&[], "", &mut []), Ok(()));
+    }
 
     fn numbered(numbers: impl Iterator<Item = u32>) -> Vec<Hash> {
         let element = |number: u32| {

@@ -100,8 +100,8 @@ def freeze_match_key(
     wanted = size - CANARY_PLACES - count
     kept, spare = _rotated(owned.elements, known.dummies, room, wanted, keeps_spare=keeps_spare)
     drawn = [_new_dummy() for _ in range(wanted - len(kept))]
-    left = _left(owned.elements, known, (*kept, *spare))
     salts, new = _salts(owned.elements, known)
+    left = _left(owned.elements, len(new), known, (*kept, *spare))
     # Large lists go to the file as soon as they are made, and are let go of: freezing must not need more memory than
     # the run.
     del known
@@ -171,6 +171,8 @@ def _salts(owned: Packed, known: Known) -> tuple[Packed, array[int]]:
     """The salts of all elements of the set, and the places of those for which they are fresh."""
     places = find(owned, known.elements)
     new = absent(places)
+    if not new and len(owned) == len(known.elements):
+        return known.salts, new  # The set is as it was: all that it has was known, and it has as many.
     if len(new) == len(owned):
         return Packed(secrets.token_bytes(SALT_BYTES * len(new)), SALT_BYTES), new
     salts = bytearray(gather(known.salts, places).buffer)
@@ -180,9 +182,11 @@ def _salts(owned: Packed, known: Known) -> tuple[Packed, array[int]]:
     return Packed(memoryview(salts), SALT_BYTES), new
 
 
-def _left(owned: Packed, known: Known, staying: Sequence[Dummy]) -> list[bytes]:
-    """Elements and dummies that are no longer in the set, nor kept for another."""
-    gone = [known.elements[at] for at in absent(find(known.elements, owned))]
+def _left(owned: Packed, new: int, known: Known, staying: Sequence[Dummy]) -> list[bytes]:
+    """Elements and dummies that are no longer in the set, nor kept for another. new: how many of the set are."""
+    gone: list[bytes] = []
+    if len(owned) - new < len(known.elements):
+        gone = [known.elements[at] for at in absent(find(known.elements, owned))]
     return gone + sorted({element for element, _ in known.dummies} - {element for element, _ in staying})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
@@ -12,7 +13,7 @@ from typing import Any
 import sqlite_utils
 
 from psi_core import native_core
-from psi_core.errors import InvalidMatchKey
+from psi_core.errors import EngineFault, InvalidMatchKey
 from psi_core.kinds.match_key import MatchKey, stored_kinds
 from psi_core.native_core import HASH
 from psi_core.session.packed import Packed
@@ -20,6 +21,14 @@ from psi_core.session.packed import Packed
 ACTOR_BYTES = 8
 ROWS = 8192
 """So many rows are read at a time: few enough that their Python objects stay in the processor's cache."""
+_ACTORS = 16384
+"""Row ids of actors whose elements are read at a time."""
+_NEXT = "SELECT min(actor) FROM indicators WHERE kind = ? AND actor >= ?"
+_COLUMNS = """
+SELECT CAST(group_concat(fingerprint, '') AS BLOB), group_concat(actor, ' '), count(*)
+FROM indicators WHERE kind = ? AND actor >= ? AND actor < ? AND (expires_at IS NULL OR expires_at > ?)
+"""
+"""Columns that SQLite puts together: no Python object a row, and no row that waits for the interpreter."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -64,14 +73,39 @@ def owned_elements(db: sqlite_utils.Database, key: MatchKey, consortium_key: byt
                 continue
             pairs += _pairs((actor, element) for element in made)
     else:
-        for rows in _batches(_rows(db, "actor, fingerprint", key, now)):
-            pairs += _pairs(rows)
+        for kind in _kinds(key):
+            for part in _columns(db, kind, now):
+                pairs += part
     elements, ends, actors = _grouped(pairs)
     return Owned(elements, memoryview(ends).toreadonly(), actors, left_out)
 
 
 def _pairs(rows: Iterable[tuple[int, bytes]]) -> bytes:
     return b"".join([element + actor.to_bytes(ACTOR_BYTES, "big") for actor, element in rows])
+
+
+def _columns(db: sqlite_utils.Database, kind: str, now: str) -> Iterator[bytes]:
+    """Pairs of one kind's elements and their actors, the actors of a part ascending."""
+    start = 0
+    while (row := db.execute(_NEXT, (kind, start)).fetchone()) != (None,):
+        (start,) = row
+        end = start + _ACTORS
+        elements, actors, count = db.execute(_COLUMNS, (kind, start, end, now)).fetchone()
+        if count:
+            # SQLite promises nothing of text with zeros in it, which blobs are to group_concat: hence the check.
+            if len(elements) != count * HASH:
+                raise EngineFault(
+                    f"SQLite {sqlite3.sqlite_version} put blobs together wrong: take another version"
+                )
+            yield _paired(elements, actors)
+        start = end
+
+
+def _paired(elements: bytes, actors: str) -> bytes:
+    """Pairs of packed elements and decimal numbers with a space between, as many of one as of the other."""
+    if native_core.native is not None:
+        return native_core.native.pairs(elements, actors)
+    return _pairs(zip(map(int, actors.split(" ")), Packed(elements), strict=True))
 
 
 def _grouped(pairs: bytearray) -> tuple[Packed, array[int], Packed]:
@@ -94,24 +128,19 @@ def _flat(lists: Iterable[list[bytes]]) -> Iterator[bytes]:
     return (each for part in lists for each in part)
 
 
-def _rows(db: sqlite_utils.Database, columns: str, key: MatchKey, now: str) -> Any:
-    kinds = [kind for named in key.kinds for kind in stored_kinds(named)]
-    return db.execute(
-        f"SELECT {columns} FROM indicators WHERE kind IN ({', '.join('?' * len(kinds))})"  # noqa: S608 - our own columns, and question marks
-        " AND (expires_at IS NULL OR expires_at > ?)" + (" ORDER BY actor" if key.joined else ""),
-        (*kinds, now),
-    )
-
-
-def _batches(cursor: Any) -> Iterator[list[Any]]:
-    while rows := cursor.fetchmany(ROWS):
-        yield rows
+def _kinds(key: MatchKey) -> list[str]:
+    return [kind for named in key.kinds for kind in stored_kinds(named)]
 
 
 def _by_actor(
     db: sqlite_utils.Database, key: MatchKey, now: str
 ) -> Iterator[tuple[int, dict[str, list[bytes]]]]:
-    rows: Iterator[Any] = _rows(db, "actor, kind, fingerprint", key, now)
+    kinds = _kinds(key)
+    rows: Iterator[Any] = db.execute(
+        f"SELECT actor, kind, fingerprint FROM indicators WHERE kind IN ({', '.join('?' * len(kinds))})"  # noqa: S608 - question marks
+        " AND (expires_at IS NULL OR expires_at > ?) ORDER BY actor",
+        (*kinds, now),
+    )
     for actor, found in groupby(rows, key=lambda row: row[0]):
         by_kind: dict[str, list[bytes]] = {}
         for _, kind, fingerprint in found:

@@ -130,13 +130,17 @@ def test_signatures_that_do_not_verify_are_named_by_position():
         lambda: psi_native.commit(b"x" * 32, b"x" * 15),
         lambda: psi_native.commit(b"x" * 32, b"x" * 32),
         lambda: psi_native.group(bytearray(b"x" * 41)),
+        lambda: psi_native.pairs(b"x" * 31, "1"),
+        lambda: psi_native.pairs(b"x" * 32, ""),
+        lambda: psi_native.pairs(b"x" * 32, "1 2"),
+        lambda: psi_native.pairs(b"x" * 32, "-1"),
         lambda: psi_native.find(b"x" * 32, b"x" * 31),
         lambda: psi_native.gather(b"x" * 32, 32, b"123"),
         lambda: psi_native.wrong_signatures(b"k" * 32, b"", b"", b""),
     ],
 )
 def test_buffers_of_wrong_length_are_refused_by_length_alone(call):
-    with pytest.raises(ValueError, match=r"bytes|rows|keys|salts"):
+    with pytest.raises(ValueError, match=r"bytes|rows|keys|salts|numbers"):
         call()
 
 

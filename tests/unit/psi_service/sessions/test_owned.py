@@ -79,6 +79,32 @@ def test_an_element_stands_for_all_its_actors_and_expired_ones_are_not_there(sto
     assert owned.actors_of(b"x" * 32) == owned.actors_of(b"y" * 32) == ()
 
 
+def test_elements_of_any_bytes_are_read_whole_also_far_apart(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("psi_service.sessions.owned._ACTORS", 3)
+    # Zeros, no UTF-8, a byte-order mark: what text would not survive.
+    given = {bytes([at]) * 32: 1000 + at for at in range(256)} | {
+        b"\xef\xbb\xbf\x00" * 8: 2**40,
+        bytes(31) + b"1": 1,
+    }
+
+    def write(db: sqlite_utils.Database) -> None:
+        actors = [(actor, actor.to_bytes(32)) for actor in given.values() if actor > 6]
+        db.conn.executemany(
+            "INSERT INTO actors (id, lookup, reference, created) VALUES (?, ?, x'00', 't')", actors
+        )
+        rows = [(actor, element) for element, actor in given.items()]
+        db.conn.executemany("INSERT INTO indicators (actor, kind, fingerprint) VALUES (?, 'iban', ?)", rows)
+
+    store.transaction_now(write)
+    owned = store.query_now(lambda db: owned_elements(db, MatchKey.parse("iban"), KEY, NOW))
+    assert list(owned.elements) == sorted(given)
+    assert {element: owned.actors_of(element) for element in given} == {
+        element: (actor,) for element, actor in given.items()
+    }
+
+
 def test_two_stored_kinds_of_one_match_key_are_one_set(store: Store) -> None:
     owned = store.query_now(lambda db: owned_elements(db, MatchKey.parse("ip"), KEY, NOW))
     assert [(each[:1], owned.actors_of(each)) for each in owned.elements] == [(b"4", (5, 6)), (b"6", (5,))]
