@@ -20,6 +20,9 @@ def sort_unique(elements: bytes) -> bytes:
 def commit(elements: _ReadOnly, salts: _ReadOnly) -> tuple[bytes, bytes]:
     """Order by leaf hash (u32 little-endian each) of packed elements (32 bytes) and salts (16 bytes), and the root."""
 
+def order(elements: _ReadOnly) -> bytes:
+    """The places (u32 little-endian) of packed 32-byte elements in their ascending order; equal ones as they stand."""
+
 def pairs(elements: bytes, numbers: str) -> bytes:
     """Pairs (element of 32 bytes, u64 big-endian) of packed elements and decimal numbers with a space between.
 

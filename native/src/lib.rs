@@ -109,6 +109,13 @@ mod psi_native {
         Ok((numbers(py, order), PyBytes::new(py, &root)))
     }
 
+    /// The places (u32 little-endian) of the 32-byte elements in ascending order; equal ones as they stand.
+    #[pyfunction]
+    fn order<'py>(py: Python<'py>, elements: PyBuffer<u8>) -> PyResult<Bound<'py, PyBytes>> {
+        let given = packed::elements::<32>("elements", buffer::bytes(&elements)?)?;
+        Ok(numbers(py, py.detach(|| set::order(given))?))
+    }
+
     /// Pairs (element of 32 bytes, u64 big-endian) of packed elements and decimal numbers with a space between.
     #[pyfunction]
     fn pairs<'py>(py: Python<'py>, elements: &[u8], numbers: &str) -> PyResult<Bound<'py, PyBytes>> {

@@ -58,6 +58,15 @@ pub fn commit(elements: &[Hash], salts: &[[u8; 16]]) -> Result<(Vec<u32>, Hash),
 /// An element and the actor that it stands for, u64 big-endian.
 pub type Pair = [u8; 40];
 
+/// The places of elements in ascending order of these; equal ones as they stand.
+pub fn order(elements: &[Hash]) -> Result<Vec<u32>, Fault> {
+    let count = u32::try_from(elements.len()).map_err(|_| Fault::TooMany { got: elements.len() })?;
+    let mut places: Vec<u32> = (0..count).collect();
+    // Stable: it is fast where few runs ascend already.
+    places.par_sort_by(|left, right| ascending(&elements[*left as usize], &elements[*right as usize]));
+    Ok(places)
+}
+
 /// Pairs of elements and decimal numbers, which stand in a text with one space between two.
 pub fn pairs(elements: &[Hash], actors: &str, out: &mut [Pair]) -> Result<(), Fault> {
     let mut numbers = actors.split(' ').filter(|each| !each.is_empty());

@@ -14,15 +14,15 @@ from sqlite_utils import Database
 
 from psi_core.errors import InvalidMatchKey
 from psi_core.kinds.match_key import MatchKey
+from psi_service.sessions.member_pages import forget_members
 
 ByKind = Mapping[str, Sequence[bytes]]
 """An actor's fingerprints by their kind."""
 
 _MATCH_KEYS = """
-    SELECT match_key FROM members UNION SELECT match_key FROM matches UNION SELECT match_key FROM session_matches
+    SELECT match_key FROM member_pages UNION SELECT match_key FROM matches UNION SELECT match_key FROM session_matches
 """
-_PEERS = "SELECT DISTINCT peer FROM members"
-_FORGET = "DELETE FROM members WHERE peer = ? AND match_key = ? AND fingerprint = ? AND dummy = 0"
+_PEERS = "SELECT DISTINCT peer FROM member_pages"
 _MATCHED = (
     "SELECT fingerprint FROM matches WHERE actor = :actor AND match_key = :match_key"
     " UNION SELECT fingerprint FROM session_matches WHERE actor = :actor AND match_key = :match_key"
@@ -73,9 +73,8 @@ def forget_elements(
     for match_key in match_keys:
         gone = set(_elements(match_key, consortium_key, before) or ())
         gone -= set(_elements(match_key, consortium_key, after) or ())
-        db.conn.executemany(
-            _FORGET, [(peer, match_key.name, element) for peer in peers for element in sorted(gone)]
-        )
+        for peer in peers:
+            forget_members(db, peer, match_key.name, sorted(gone))
         gone_elements.setdefault(match_key.name, set()).update(gone)
 
 

@@ -101,7 +101,8 @@ def freeze_match_key(
     kept, spare = _rotated(owned.elements, known.dummies, room, wanted, keeps_spare=keeps_spare)
     drawn = [_new_dummy() for _ in range(wanted - len(kept))]
     salts, new = _salts(owned.elements, known)
-    left = _left(owned.elements, len(new), known, (*kept, *spare))
+    left = _left(owned.elements, len(new), known.elements)
+    dropped = {dummy for dummy, _ in known.dummies}.difference(dummy for dummy, _ in (*kept, *spare))
     # Large lists go to the file as soon as they are made, and are let go of: freezing must not need more memory than
     # the run.
     del known
@@ -111,7 +112,7 @@ def freeze_match_key(
             actors=file.add(owned.actors.buffer),
             entered=file.add(gather(owned.elements, new).buffer, *(element for element, _ in drawn)),
             salts=file.add(gather(salts, new).buffer, *(salt for _, salt in drawn)),
-            left=file.add(*left),
+            left=file.add(left.buffer),
         )
         dummies = (*kept, *drawn)
         elements = owned.elements + Packed.of(element for element, _ in dummies)
@@ -125,7 +126,7 @@ def freeze_match_key(
     return Frozen(
         snapshot=replace(snapshot, elements=Packed(file.part(held[0])), order=file.part(held[1]).cast("I")),
         labels=Packed() if said is None else _in_order(said, snapshot),
-        changes=parts.changes(file, len(new), tuple(element for element, _ in spare)),
+        changes=parts.changes(file, len(new), tuple(dummy for dummy, _ in spare), tuple(sorted(dropped))),
         owned=parts.owned(file, left_out),
         file=file,
     )
@@ -147,13 +148,16 @@ class _Parts:
     salts: int
     left: int
 
-    def changes(self, file: Mapped, true: int, spare: tuple[bytes, ...]) -> Changes:
+    def changes(
+        self, file: Mapped, true: int, spare: tuple[bytes, ...], dropped: tuple[bytes, ...]
+    ) -> Changes:
         return Changes(
             entered=Packed(file.part(self.entered)),
             salts=Packed(file.part(self.salts), SALT_BYTES),
             true=true,
             left=Packed(file.part(self.left)),
             spare=spare,
+            dropped=dropped,
         )
 
     def owned(self, file: Mapped, left_out: int) -> Owned:
@@ -169,12 +173,12 @@ def _new_dummy() -> Dummy:
 
 def _salts(owned: Packed, known: Known) -> tuple[Packed, array[int]]:
     """The salts of all elements of the set, and the places of those for which they are fresh."""
+    if not len(known.elements):
+        return Packed(secrets.token_bytes(SALT_BYTES * len(owned)), SALT_BYTES), array("I", range(len(owned)))
     places = find(owned, known.elements)
     new = absent(places)
     if not new and len(owned) == len(known.elements):
         return known.salts, new  # The set is as it was: all that it has was known, and it has as many.
-    if len(new) == len(owned):
-        return Packed(secrets.token_bytes(SALT_BYTES * len(new)), SALT_BYTES), new
     salts = bytearray(gather(known.salts, places).buffer)
     fresh = Packed(secrets.token_bytes(SALT_BYTES * len(new)), SALT_BYTES)
     for place, salt in zip(new, fresh, strict=True):
@@ -182,12 +186,11 @@ def _salts(owned: Packed, known: Known) -> tuple[Packed, array[int]]:
     return Packed(memoryview(salts), SALT_BYTES), new
 
 
-def _left(owned: Packed, new: int, known: Known, staying: Sequence[Dummy]) -> list[bytes]:
-    """Elements and dummies that are no longer in the set, nor kept for another. new: how many of the set are."""
-    gone: list[bytes] = []
-    if len(owned) - new < len(known.elements):
-        gone = [known.elements[at] for at in absent(find(known.elements, owned))]
-    return gone + sorted({element for element, _ in known.dummies} - {element for element, _ in staying})
+def _left(owned: Packed, new: int, known: Packed) -> Packed:
+    """Elements that are no longer in the set; `new` of the set's were not known."""
+    if len(owned) - new == len(known):
+        return Packed()
+    return gather(known, absent(find(known, owned)))
 
 
 def _rotated(

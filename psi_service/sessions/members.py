@@ -1,4 +1,4 @@
-"""The table of members: elements of a match key's set towards one peer, and the salts that they keep."""
+"""The members: elements of a match key's set towards one peer, and the salts that they keep."""
 
 from __future__ import annotations
 
@@ -8,17 +8,10 @@ import sqlite_utils
 
 from psi_core.session.packed import Packed
 from psi_core.session.snapshot import SALT_BYTES, Members
+from psi_service.sessions.member_pages import change_pages, read_pages
 
 Dummy = tuple[bytes, bytes]
 """A dummy (32 bytes) and its 16-byte salt."""
-
-_ROWS = 8192
-_ENTER = """
-INSERT INTO members (peer, match_key, fingerprint, salt, dummy)
-WITH RECURSIVE place (at) AS (SELECT 0 UNION ALL SELECT at + 1 FROM place WHERE at + 1 < :count)
-SELECT :peer, :match_key, substr(:elements, 32 * at + 1, 32), substr(:salts, 16 * at + 1, 16), at >= :true FROM place
-"""
-"""Rows cut out of two buffers by SQLite: three times as fast as rows that Python hands over one by one."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -37,74 +30,56 @@ class Known:
 class Changes:
     """What freezing changed.
 
-    entered, salts: what came, and its salts; the first `true` are no dummies. left: what is in the set no longer.
-    spare: dummies that are in no set now but keep their salts.
+    entered, salts: what came, and its salts; the first `true` are no dummies. left: elements that are in the set no
+    longer. spare: dummies that are in no set now but keep their salts; dropped: those that do not.
     """
 
     entered: Packed
     salts: Packed
     true: int
     left: Packed
-    spare: tuple[bytes, ...]
+    spare: tuple[bytes, ...] = ()
+    dropped: tuple[bytes, ...] = ()
 
 
 def known_members(db: sqlite_utils.Database, peer: str, match_key: str) -> Known:
     """What the set of one match key towards one peer has of salts."""
-    elements, salts = _read(db, peer, match_key, "dummy = 0")
-    dummies = [
-        each
-        for spare in (0, 1)
-        for each in zip(*_read(db, peer, match_key, f"dummy = 1 AND spare = {spare}"), strict=True)
-    ]
-    return Known(elements, salts, tuple(dummies))
+    elements, salts = read_pages(db, peer, match_key)
+    return Known(elements, salts, tuple(_dummies(db, peer, match_key, 0) + _dummies(db, peer, match_key, 1)))
 
 
 def current_members(db: sqlite_utils.Database, peer: str, match_key: str) -> Members:
     """The set of one match key towards one peer as it was last frozen."""
-    elements, salts = _read(db, peer, match_key, "dummy = 0")
-    dummies, their_salts = _read(db, peer, match_key, "dummy = 1 AND spare = 0")
-    return Members(elements + dummies, salts + their_salts, len(elements))
+    elements, salts = read_pages(db, peer, match_key)
+    dummies = _dummies(db, peer, match_key, 0)
+    return Members(
+        elements + Packed.of(dummy for dummy, _ in dummies),
+        salts + Packed.of((salt for _, salt in dummies), SALT_BYTES),
+        len(elements),
+    )
 
 
 def true_members(db: sqlite_utils.Database, peer: str, match_key: str) -> Packed:
     """The elements of one match key's set towards one peer, ascending, without dummies."""
-    return _read(db, peer, match_key, "dummy = 0")[0]
+    return read_pages(db, peer, match_key)[0]
 
 
 def enter(db: sqlite_utils.Database, peer: str, match_key: str, changes: Changes) -> None:
     """Write the salts of what entered a set and forget those of what left, in the current transaction."""
-    name = (peer, match_key)
+    name, true = (peer, match_key), changes.true
+    change_pages(db, peer, match_key, (changes.entered[:true], changes.salts[:true]), changes.left)
+    of_one = "WHERE peer = ? AND match_key = ? AND dummy = ?"
+    db.conn.executemany(f"DELETE FROM dummies {of_one}", ((*name, each) for each in changes.dropped))  # noqa: S608 -- our own words
+    db.execute("UPDATE dummies SET spare = 0 WHERE peer = ? AND match_key = ? AND spare = 1", name)
+    db.conn.executemany(f"UPDATE dummies SET spare = 1 {of_one}", ((*name, each) for each in changes.spare))  # noqa: S608
+    drawn = zip(changes.entered[true:], changes.salts[true:], strict=True)
     db.conn.executemany(
-        "DELETE FROM members WHERE peer = ? AND match_key = ? AND fingerprint = ?",
-        ((*name, element) for element in changes.left),
+        "INSERT INTO dummies (peer, match_key, dummy, salt) VALUES (?, ?, ?, ?)",
+        ((*name, each, salt) for each, salt in drawn),
     )
-    db.execute("UPDATE members SET spare = 0 WHERE peer = ? AND match_key = ? AND spare = 1", name)
-    db.conn.executemany(
-        "UPDATE members SET spare = 1 WHERE peer = ? AND match_key = ? AND fingerprint = ?",
-        ((*name, element) for element in changes.spare),
-    )
-    for first in range(0, len(changes.entered), _ROWS):
-        part = slice(first, first + _ROWS)
-        entered = changes.entered[part]
-        values = {
-            "peer": peer,
-            "match_key": match_key,
-            "count": len(entered),
-            "elements": entered.buffer,
-            "salts": changes.salts[part].buffer,
-            "true": changes.true - first,
-        }
-        db.execute(_ENTER, values)
 
 
-def _read(db: sqlite_utils.Database, peer: str, match_key: str, which: str) -> tuple[Packed, Packed]:
-    """Elements, ascending as the table has them, and their salts."""
-    cursor = db.execute(
-        f"SELECT fingerprint, salt FROM members WHERE peer = ? AND match_key = ? AND {which} ORDER BY fingerprint",  # noqa: S608 - our own words
-        (peer, match_key),
-    )
-    elements, salts = bytearray(), bytearray()
-    while rows := cursor.fetchmany(_ROWS):
-        elements += b"".join([element for element, _ in rows])
-        salts += b"".join([salt for _, salt in rows])
-    return Packed(memoryview(elements)), Packed(memoryview(salts), SALT_BYTES)
+def _dummies(db: sqlite_utils.Database, peer: str, match_key: str, spare: int) -> list[Dummy]:
+    """Those of the set, or the spare ones, ascending."""
+    query = "SELECT dummy, salt FROM dummies WHERE peer = ? AND match_key = ? AND spare = ? ORDER BY dummy"
+    return db.execute(query, (peer, match_key, spare)).fetchall()

@@ -25,7 +25,7 @@ from psi_service.sessions.resumption_file import Kind, ResumptionFile
 PIECE = 1 << 20
 """Bytes of a record: so much of a set is in memory twice while it is sealed."""
 
-_NO_CHANGES = Changes(Packed(), Packed(b"", SALT_BYTES), 0, Packed(), ())
+_NO_CHANGES = Changes(Packed(), Packed(b"", SALT_BYTES), 0, Packed())
 """What freezing changed is in the books since the session's Offer or Accept."""
 
 

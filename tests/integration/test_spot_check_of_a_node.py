@@ -183,7 +183,7 @@ def test_nothing_is_disclosed_beside_a_running_node(office: Office) -> None:
 
 def test_a_set_that_has_changed_since_is_not_opened(office: Office) -> None:
     asked = office.challenge("email")
-    office.sql("UPDATE members SET salt = zeroblob(16) WHERE match_key = 'email' AND dummy = 0")
+    office.sql("UPDATE member_pages SET salts = zeroblob(length(salts)) WHERE match_key = 'email'")
     refused, out = office.open(asked)
     assert refused.exit_code == 1
     assert "no longer provable" in refused.stderr

@@ -22,7 +22,7 @@ from psi_service.retention import expiry
 from psi_service.retention.service import RetentionService
 from psi_service.sessions.freezing import freeze_match_key
 from psi_service.sessions.generations import Generations
-from psi_service.sessions.members import enter
+from psi_service.sessions.members import enter, true_members
 from psi_service.sessions.stillness import Stillness
 from psi_service.store.database import Store
 
@@ -123,19 +123,23 @@ class Room:
 
         def work(db: sqlite_utils.Database) -> dict[str, int]:
             found = {name: db.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in tables}
-            members = db.execute("SELECT count(*) FROM members WHERE dummy = 0").fetchone()[0]
-            return {**found, "members": members}
+            return {**found, "members": len(_members(db))}
 
         return await self.store.query(work)
 
     async def elements(self, table: str) -> set[bytes]:
-        where = "WHERE dummy = 0" if table == "members" else ""
+        if table == "members":
+            return set(await self.store.query(_members))
         return await self.store.query(
-            lambda db: {bytes(row[0]) for row in db.execute(f"SELECT fingerprint FROM {table} {where}")}
+            lambda db: {bytes(row[0]) for row in db.execute(f"SELECT fingerprint FROM {table}")}
         )
 
     async def logged(self) -> list[dict[str, Any]]:
         return [Entry.decode(data).body for data in await self.log.entries(0, 100)]
+
+
+def _members(db: sqlite_utils.Database) -> list[bytes]:
+    return [each for name in MATCH_KEYS for each in true_members(db, PEER, name)]
 
 
 @pytest.fixture

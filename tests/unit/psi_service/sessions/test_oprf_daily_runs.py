@@ -165,7 +165,7 @@ async def test_two_labs_that_dial_in_turn_keep_a_chain_for_each_sender(tmp_path)
             for lab in (one, other):
                 check_set(lab, terms)
     assert {row["sender"] for row in a.table("generations")} == {LAB_A, LAB_B}
-    assert any(row["spare"] for row in a.table("members"))
+    assert any(row["spare"] for row in a.table("dummies"))
     await stop(a, b)
 
 

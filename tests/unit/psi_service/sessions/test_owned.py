@@ -10,12 +10,9 @@ import sqlite_utils
 
 from psi_core.kinds.match_key import MatchKey
 from psi_core.session.items import CANARY_PLACES
-from psi_core.session.packed import Packed
-from psi_core.session.snapshot import SALT_BYTES
 from psi_service.clock import system_clock
-from psi_service.sessions import members
 from psi_service.sessions.freezing import Frozen, freeze_match_key
-from psi_service.sessions.members import Changes, current_members, enter
+from psi_service.sessions.members import current_members, enter
 from psi_service.sessions.owned import owned_elements
 from psi_service.store.database import Store
 
@@ -138,17 +135,3 @@ def test_salts_stay_with_what_stays_and_what_left_is_forgotten(store: Store) -> 
         salts.get(element, salt) == salt for element, salt in zip(after.elements, after.salts, strict=True)
     )
     assert b"z" * 32 not in list(after.elements)
-
-
-@pytest.mark.parametrize("count", [0, 1, 4, 5, 8, 9])
-def test_what_enters_is_written_whole_however_many_statements_it_takes(
-    store: Store, count: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(members, "_ROWS", 4)
-    elements = [bytes([at]) * 32 for at in range(count)]
-    salts = [bytes([100 + at]) * SALT_BYTES for at in range(count)]
-    true = count * 2 // 3
-    changes = Changes(Packed.of(elements), Packed.of(salts, SALT_BYTES), true, Packed(), ())
-    store.transaction_now(lambda db: enter(db, "lab-b.example", "email", changes))
-    held = store.query_now(lambda db: current_members(db, "lab-b.example", "email"))
-    assert (list(held.elements), list(held.salts), held.true) == (elements, salts, true)

@@ -1,0 +1,103 @@
+"""The pages of members: a set's elements towards one peer and their salts, some hundreds in each row of the table.
+
+A set is read at every freeze, whole; of what changes, only the pages that it falls on are written again. An element
+belongs to the last page whose `first` it reaches; the first page of a set has an empty one, and stays.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
+from itertools import chain, pairwise
+
+import sqlite_utils
+
+from psi_core.session.packed import Packed, absent, find, gather, order
+from psi_core.session.snapshot import SALT_BYTES
+
+_PAGE = 256
+"""Elements of a new page; it is cut once it has more than twice as many. An element that goes costs one page."""
+
+_OF_SET = "FROM member_pages WHERE peer = ? AND match_key = ?"
+_READ = f"SELECT elements, salts {_OF_SET} ORDER BY first"
+_FIRSTS = f"SELECT first {_OF_SET} ORDER BY first"
+_READ_ONE = f"SELECT elements, salts {_OF_SET} AND first = ?"
+_FIND_ONE = f"SELECT elements, salts, first {_OF_SET} AND first <= ? ORDER BY first DESC LIMIT 1"
+_WRITE = (
+    "INSERT OR REPLACE INTO member_pages (peer, match_key, first, elements, salts) VALUES (?, ?, ?, ?, ?)"
+)
+_REWRITE = "UPDATE member_pages SET elements = ?, salts = ? WHERE peer = ? AND match_key = ? AND first = ?"
+
+Pages = tuple[Packed, Packed]
+"""Elements (32 bytes each), ascending, and their salts (16 bytes each)."""
+
+
+def read_pages(db: sqlite_utils.Database, peer: str, match_key: str) -> Pages:
+    """All elements of a set, and their salts; none for a set that was never frozen."""
+    return _joined(db.execute(_READ, (peer, match_key)))
+
+
+def change_pages(
+    db: sqlite_utils.Database, peer: str, match_key: str, entered: Pages, left: Sequence[bytes]
+) -> None:
+    """Put in what entered the set, and take out what left it, in the current transaction."""
+    if not len(entered[0]) and not len(left):
+        return
+    name = (peer, match_key)
+    firsts: list[bytes] = [first for (first,) in db.execute(_FIRSTS, name)] or [b""]
+    touched = sorted({bisect_right(firsts, element) - 1 for element in chain(entered[0], left)})
+    held = _joined(row for at in touched for row in db.execute(_READ_ONE, (*name, firsts[at])))
+    elements, salts = _merged(_without(held, left), entered)
+    ends = [*(bisect_left(elements, firsts[at]) for at in touched[1:]), len(elements)]
+    for at, (start, end) in zip(touched, pairwise([0, *ends]), strict=True):
+        _write(db, name, firsts[at], (elements[start:end], salts[start:end]))
+
+
+def forget_members(db: sqlite_utils.Database, peer: str, match_key: str, elements: Iterable[bytes]) -> None:
+    """Take these elements (32 bytes each), few, out of a set's pages, in the current transaction."""
+    for element in elements:
+        for known, salts, first in db.execute(_FIND_ONE, (peer, match_key, element)).fetchall():
+            page = Packed(known), Packed(salts, SALT_BYTES)
+            less = _without(page, [element])
+            if len(less[0]) < len(page[0]):
+                db.execute(_REWRITE, (less[0].buffer, less[1].buffer, peer, match_key, first))
+
+
+def _joined(rows: Iterable[tuple[bytes, bytes]]) -> Pages:
+    elements, salts = bytearray(), bytearray()
+    for some, their_salts in rows:
+        elements += some
+        salts += their_salts
+    return Packed(memoryview(elements)), Packed(memoryview(salts), SALT_BYTES)
+
+
+def _without(held: Pages, left: Sequence[bytes]) -> Pages:
+    stay = absent(find(held[0], Packed.of(sorted(left))))
+    return held if len(stay) == len(held[0]) else (gather(held[0], stay), gather(held[1], stay))
+
+
+def _merged(held: Pages, entered: Pages) -> Pages:
+    """Both together, ascending: both ascend."""
+    if not len(held[0]) or not len(entered[0]):
+        return entered if not len(held[0]) else held
+    elements, salts = held[0] + entered[0], held[1] + entered[1]
+    places = order(elements)
+    return gather(elements, places), gather(salts, places)
+
+
+def _write(db: sqlite_utils.Database, name: tuple[str, str], first: bytes, page: Pages) -> None:
+    """Write one page, or as many as its elements fill."""
+    count = len(page[0])
+    step = max(count, 1) if count <= 2 * _PAGE else _PAGE
+    db.conn.executemany(
+        _WRITE,
+        (
+            (
+                *name,
+                page[0][start] if start else first,
+                page[0][start : start + step].buffer,
+                page[1][start : start + step].buffer,
+            )
+            for start in range(0, max(count, 1), step)
+        ),
+    )
