@@ -6,13 +6,13 @@ belongs to the last page whose `first` it reaches; the first page of a set has a
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from itertools import chain, pairwise
+from itertools import pairwise
 
 import sqlite_utils
 
-from psi_core.session.packed import Packed, absent, find, gather, order
+from psi_core.session.packed import NOWHERE, Packed, find, gather, order
 from psi_core.session.snapshot import SALT_BYTES
 
 _PAGE = 256
@@ -40,16 +40,17 @@ def read_pages(db: sqlite_utils.Database, peer: str, match_key: str) -> Pages:
 def change_pages(
     db: sqlite_utils.Database, peer: str, match_key: str, entered: Pages, left: Sequence[bytes]
 ) -> None:
-    """Put in what entered the set, and take out what left it, in the current transaction."""
-    if not len(entered[0]) and not len(left):
+    """Put in what entered the set (ascending), and take out what left it, in the current transaction."""
+    gone = Packed.of(sorted(left))
+    if not len(entered[0]) and not len(gone):
         return
     name = (peer, match_key)
     firsts: list[bytes] = [first for (first,) in db.execute(_FIRSTS, name)] or [b""]
-    touched = sorted({bisect_right(firsts, element) - 1 for element in chain(entered[0], left)})
+    touched = sorted(_fallen_on(firsts, entered[0]) | _fallen_on(firsts, gone))
     held = _joined(row for at in touched for row in db.execute(_READ_ONE, (*name, firsts[at])))
-    elements, salts = _merged(_without(held, left), entered)
+    elements, salts = _merged(_without(held, gone), entered)
     ends = [*(bisect_left(elements, firsts[at]) for at in touched[1:]), len(elements)]
-    for at, (start, end) in zip(touched, pairwise([0, *ends]), strict=True):
+    for at, (start, end) in zip(touched, pairwise((0, *ends)), strict=True):
         _write(db, name, firsts[at], (elements[start:end], salts[start:end]))
 
 
@@ -58,7 +59,7 @@ def forget_members(db: sqlite_utils.Database, peer: str, match_key: str, element
     for element in elements:
         for known, salts, first in db.execute(_FIND_ONE, (peer, match_key, element)).fetchall():
             page = Packed(known), Packed(salts, SALT_BYTES)
-            less = _without(page, [element])
+            less = _without(page, Packed(element))
             if len(less[0]) < len(page[0]):
                 db.execute(_REWRITE, (less[0].buffer, less[1].buffer, peer, match_key, first))
 
@@ -71,9 +72,24 @@ def _joined(rows: Iterable[tuple[bytes, bytes]]) -> Pages:
     return Packed(memoryview(elements)), Packed(memoryview(salts), SALT_BYTES)
 
 
-def _without(held: Pages, left: Sequence[bytes]) -> Pages:
-    stay = absent(find(held[0], Packed.of(sorted(left))))
-    return held if len(stay) == len(held[0]) else (gather(held[0], stay), gather(held[1], stay))
+def _fallen_on(firsts: Sequence[bytes], elements: Packed) -> set[int]:
+    """The places of pages that some of these elements, which ascend, belong to: page by page, for they may be many."""
+    if not len(elements):
+        return set()
+    ends = [*(bisect_left(elements, first) for first in firsts[1:]), len(elements)]
+    return {at for at, (start, end) in enumerate(pairwise((0, *ends))) if start < end}
+
+
+def _without(held: Pages, left: Packed) -> Pages:
+    """The pages without what left. Cut out piece by piece: most stays."""
+    gone = sorted(place for place in find(left, held[0]) if place != NOWHERE)
+    if not gone:
+        return held
+    pieces = [(before + 1, place) for before, place in pairwise((-1, *gone, len(held[0])))]
+    elements, salts = (
+        Packed(b"".join([rows[start:end].buffer for start, end in pieces]), rows.width) for rows in held
+    )
+    return elements, salts
 
 
 def _merged(held: Pages, entered: Pages) -> Pages:
