@@ -19,7 +19,8 @@ _PAGE = 256
 """Elements of a new page; it is cut once it has more than twice as many. An element that goes costs one page."""
 
 _OF_SET = "FROM member_pages WHERE peer = ? AND match_key = ?"
-_READ = f"SELECT elements, salts {_OF_SET} ORDER BY first"
+_ELEMENTS = f"SELECT elements {_OF_SET} ORDER BY first"
+_SALTS = f"SELECT salts {_OF_SET} ORDER BY first"
 _FIRSTS = f"SELECT first {_OF_SET} ORDER BY first"
 _READ_ONE = f"SELECT elements, salts {_OF_SET} AND first = ?"
 _FIND_ONE = f"SELECT elements, salts, first {_OF_SET} AND first <= ? ORDER BY first DESC LIMIT 1"
@@ -34,7 +35,11 @@ Pages = tuple[Packed, Packed]
 
 def read_pages(db: sqlite_utils.Database, peer: str, match_key: str) -> Pages:
     """All elements of a set, and their salts; none for a set that was never frozen."""
-    return _joined(db.execute(_READ, (peer, match_key)))
+    # One after the other: each is in memory twice while it is joined.
+    elements = b"".join([column for (column,) in db.execute(_ELEMENTS, (peer, match_key))])
+    return Packed(elements), Packed(
+        b"".join([column for (column,) in db.execute(_SALTS, (peer, match_key))]), SALT_BYTES
+    )
 
 
 def change_pages(
@@ -47,7 +52,9 @@ def change_pages(
     name = (peer, match_key)
     firsts: list[bytes] = [first for (first,) in db.execute(_FIRSTS, name)] or [b""]
     touched = sorted(_fallen_on(firsts, entered[0]) | _fallen_on(firsts, gone))
-    held = _joined(row for at in touched for row in db.execute(_READ_ONE, (*name, firsts[at])))
+    rows = [row for at in touched for row in db.execute(_READ_ONE, (*name, firsts[at]))]
+    held = Packed(b"".join([row[0] for row in rows])), Packed(b"".join([row[1] for row in rows]), SALT_BYTES)
+    del rows
     elements, salts = _merged(_without(held, gone), entered)
     ends = [*(bisect_left(elements, firsts[at]) for at in touched[1:]), len(elements)]
     for at, (start, end) in zip(touched, pairwise((0, *ends)), strict=True):
@@ -62,14 +69,6 @@ def forget_members(db: sqlite_utils.Database, peer: str, match_key: str, element
             less = _without(page, Packed(element))
             if len(less[0]) < len(page[0]):
                 db.execute(_REWRITE, (less[0].buffer, less[1].buffer, peer, match_key, first))
-
-
-def _joined(rows: Iterable[tuple[bytes, bytes]]) -> Pages:
-    elements, salts = bytearray(), bytearray()
-    for some, their_salts in rows:
-        elements += some
-        salts += their_salts
-    return Packed(memoryview(elements)), Packed(memoryview(salts), SALT_BYTES)
 
 
 def _fallen_on(firsts: Sequence[bytes], elements: Packed) -> set[int]:

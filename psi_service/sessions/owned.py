@@ -63,8 +63,9 @@ class Owned:
 
 def owned_elements(db: sqlite_utils.Database, key: MatchKey, consortium_key: bytes, now: str) -> Owned:
     """The elements of a match key's set, without what had expired by `now` (RFC 3339)."""
-    pairs, left_out = bytearray(), 0
+    left_out = 0
     if key.joined:
+        pairs = bytearray()
         for actor, by_kind in _by_actor(db, key, now):
             try:
                 made = key.fingerprints(consortium_key, by_kind)
@@ -73,9 +74,8 @@ def owned_elements(db: sqlite_utils.Database, key: MatchKey, consortium_key: byt
                 continue
             pairs += _pairs((actor, element) for element in made)
     else:
-        for kind in _kinds(key):
-            for part in _columns(db, kind, now):
-                pairs += part
+        # Joined once: what grows bit by bit is copied over and over.
+        pairs = bytearray().join([part for kind in _kinds(key) for part in _columns(db, kind, now)])
     elements, ends, actors = _grouped(pairs)
     return Owned(elements, memoryview(ends).toreadonly(), actors, left_out)
 
