@@ -6,8 +6,7 @@ nobody anything by it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from sqlite_utils import Database
@@ -40,16 +39,6 @@ class Caches(Protocol):
     def forget(self, db: Database, match_key: str, elements: Sequence[bytes]) -> None:
         """Take these elements (32 bytes each) out of every cache."""
         ...
-
-
-@contextmanager
-def wiped(db: Database) -> Iterator[None]:
-    """Inside: what is deleted is overwritten with zeros in the database file."""
-    db.conn.execute("PRAGMA secure_delete = ON")
-    try:
-        yield
-    finally:
-        db.conn.execute("PRAGMA secure_delete = OFF")
 
 
 def match_keys_in_use(db: Database) -> tuple[MatchKey, ...]:

@@ -14,9 +14,9 @@ from psi_service.retention.elements import (
     forget_cached,
     forget_elements,
     match_keys_in_use,
-    wiped,
 )
 from psi_service.retention.expiry import fingerprints_of
+from psi_service.store.wiping import wiped
 
 _KINDS = "SELECT kind, count(*), sum(derived) FROM indicators WHERE actor = ? GROUP BY kind ORDER BY kind"
 _MATCHES = "SELECT count(*) FROM matches WHERE actor = ?"

@@ -22,8 +22,8 @@ from psi_service.retention.elements import (
     forget_elements,
     forget_matches,
     match_keys_in_use,
-    wiped,
 )
+from psi_service.store.wiping import wiped
 
 ACTORS_AT_ONCE = 200
 """Actors in one transaction: a debit waits for no more than these."""

@@ -14,6 +14,7 @@ import sqlite_utils
 
 from psi_core.session.packed import NOWHERE, Packed, find, gather, order
 from psi_core.session.snapshot import SALT_BYTES
+from psi_service.store.wiping import wiped
 
 _PAGE = 256
 """Elements of a new page; it is cut once it has more than twice as many. An element that goes costs one page."""
@@ -57,8 +58,10 @@ def change_pages(
     del rows
     elements, salts = _merged(_without(held, gone), entered)
     ends = [*(bisect_left(elements, firsts[at]) for at in touched[1:]), len(elements)]
-    for at, (start, end) in zip(touched, pairwise((0, *ends)), strict=True):
-        _write(db, name, firsts[at], (elements[start:end], salts[start:end]))
+    # What stays on a page is purged one day, and must not lie where the page lay before.
+    with wiped(db):
+        for at, (start, end) in zip(touched, pairwise((0, *ends)), strict=True):
+            _write(db, name, firsts[at], (elements[start:end], salts[start:end]))
 
 
 def forget_members(db: sqlite_utils.Database, peer: str, match_key: str, elements: Iterable[bytes]) -> None:

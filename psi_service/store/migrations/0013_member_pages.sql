@@ -26,4 +26,7 @@ CREATE TABLE dummies (
   PRIMARY KEY (peer, match_key, dummy)
 ) STRICT, WITHOUT ROWID;
 INSERT INTO dummies SELECT peer, match_key, fingerprint, salt, spare FROM members WHERE dummy = 1;
+-- Nothing of what is purged later may lie where it was.
+PRAGMA secure_delete = ON;
 DROP TABLE members;
+PRAGMA secure_delete = OFF;

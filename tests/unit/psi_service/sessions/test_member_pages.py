@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from psi_core.session.packed import Packed
 from psi_core.session.snapshot import SALT_BYTES
 from psi_service.clock import system_clock
-from psi_service.retention.elements import wiped
 from psi_service.sessions import member_pages
 from psi_service.sessions.member_pages import change_pages, forget_members, read_pages
 from psi_service.sessions.members import current_members, known_members
 from psi_service.store.database import Store
 from psi_service.store.migrations import migrate, migrations
+from psi_service.store.wiping import wiped
 
 PEER = "lab-b.example"
 NUMBERS = st.sets(st.integers(0, 255), max_size=60)
@@ -88,6 +88,13 @@ def test_what_is_purged_is_overwritten_in_the_file(tmp_path: Path) -> None:
     rows |= {element(at): bytes([at]) * SALT_BYTES for at in range(200)}
     with Store.open(tmp_path, system_clock) as store:
         store.transaction_now(lambda db: change_pages(db, PEER, "email", packed(rows), ()))
+        # The page is written again, shorter and longer, where SQLite by itself would leave what was there.
+        for at in range(200, 230):
+            more = packed({element(at): bytes([at]) * SALT_BYTES})
+            leaves = [element(each) for each in range(6 * at - 1200, 6 * at - 1194)]
+            store.transaction_now(
+                lambda db, more=more, leaves=leaves: change_pages(db, PEER, "email", more, leaves)
+            )
 
         def purge(db: sqlite_utils.Database) -> None:
             with wiped(db):
