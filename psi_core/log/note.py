@@ -112,10 +112,10 @@ def _parse_line(line: str) -> Signature:
         raise InvalidNote("a signature line is not: em dash, space, name, space, base64")
     try:
         check_name(name)
-        value = base64.b64decode(encoded, validate=True)
+        value = binascii.a2b_base64(encoded)
     except (InvalidText, binascii.Error, ValueError):
         raise InvalidNote("a signature line has a malformed name or base64") from None
-    # Five bytes: a key id and at least one byte. Re-encoding refuses stray bits behind the last one.
-    if len(value) < 5 or base64.b64encode(value).decode() != encoded:
+    # Five bytes: a key id and at least one byte. Writing it again refuses all that the reader passes over.
+    if len(value) < 5 or binascii.b2a_base64(value, newline=False).decode() != encoded:
         raise InvalidNote("a signature line has base64 that is too short or not canonical")
     return Signature(name, value[:4], value[4:])

@@ -11,10 +11,8 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-import re
 import unicodedata
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 from typing import Annotated, ClassVar, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -24,20 +22,12 @@ from psi_core.errors import InvalidSignature, InvalidText
 from psi_core.log import jcs
 from psi_core.log.key import Signer, Verifier
 from psi_core.log.note import MAX_NOTE, Note
+from psi_core.log.shape import Shape
 
-_LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-_LAB_NAME = re.compile(rf"(?:{_LABEL}\.)+(?=[a-z]){_LABEL}")
+_LABEL_REST = "(?:[a-z0-9-]{0,61}[a-z0-9])?"
+_LAB_NAME = rf"(?:[a-z0-9]{_LABEL_REST}\.)+[a-z]{_LABEL_REST}"
 # Hours to 23: newer versions of Python read 24:00:00 as the next day.
-_INSTANT = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}Z")
-
-
-def _shaped(pattern: re.Pattern[str], words: str) -> AfterValidator:
-    def check(value: str) -> str:
-        if not pattern.fullmatch(value):
-            raise ValueError(words)
-        return value
-
-    return AfterValidator(check)
+_INSTANT = "[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}Z"
 
 
 def _calendar(value: str) -> str:
@@ -55,20 +45,20 @@ def _visible(value: str) -> str:
     return value
 
 
-Hex16 = Annotated[str, _shaped(re.compile("[0-9a-f]{32}"), "is not 32 lower-case hexadecimal digits")]
+Hex16 = Annotated[str, Shape("[0-9a-f]{32}", "is not 32 lower-case hexadecimal digits")]
 """16 bytes in lower-case hexadecimal."""
-Hex32 = Annotated[str, _shaped(re.compile("[0-9a-f]{64}"), "is not 64 lower-case hexadecimal digits")]
+Hex32 = Annotated[str, Shape("[0-9a-f]{64}", "is not 64 lower-case hexadecimal digits")]
 """32 bytes in lower-case hexadecimal."""
 LabName = Annotated[
     str,
     StringConstraints(min_length=3, max_length=253),
-    _shaped(_LAB_NAME, "is not a lab name (lower case, like a domain: lab-a.example)"),
+    Shape(_LAB_NAME, "is not a lab name (lower case, like a domain: lab-a.example)"),
 ]
 """A lab, named like a domain of at least two labels, lower case; 3 to 253 characters."""
 Count = Annotated[int, Field(ge=0, le=jcs.MAX_INTEGER)]
 """A whole number that JSON carries exactly: 0 to 2^53 - 1."""
 Instant = Annotated[
-    str, _shaped(_INSTANT, "is not a time written YYYY-MM-DDTHH:MM:SSZ"), AfterValidator(_calendar)
+    str, Shape(_INSTANT, "is not a time written YYYY-MM-DDTHH:MM:SSZ"), AfterValidator(_calendar)
 ]
 """UTC to the second, `YYYY-MM-DDTHH:MM:SSZ` (RFC 3339)."""
 ShortText = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_visible)]
@@ -138,14 +128,24 @@ def text_type(note: bytes) -> str:
     return Note.parse(note).text.partition("\n")[0]
 
 
-@contextmanager
-def field_faults(what: str) -> Iterator[None]:
+class field_faults:  # noqa: N801  # a context manager is named like a function; contextlib's own cost more
     """Turn pydantic's ValidationError into InvalidText that names the fields at fault and never a value."""
-    try:
-        yield
-    except ValidationError as error:
-        faults = "; ".join(_fault(each) for each in error.errors(include_input=False, include_url=False)[:3])
-        raise InvalidText(f"{what}: {faults}") from None
+
+    __slots__ = ("_what",)
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+
+    def __enter__(self) -> None:
+        """Validate inside."""
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        """Raise InvalidText for a ValidationError; any other error goes on."""
+        if isinstance(error, ValidationError):
+            details = error.errors(include_input=False, include_url=False)[:3]
+            raise InvalidText(f"{self._what}: {'; '.join(map(_fault, details))}") from None
 
 
 def _fault(error: ErrorDetails) -> str:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from psi_client.audit.facts import Faults
 from psi_client.audit.replay.case import Step
+from psi_client.audit.texts import RECORD_KINDS
+from psi_core.log.entry import EntryKind
 from psi_core.session.closing import PreRecord, pre_record
 
 
 class Barrier:
     """Pre-records of both labs."""
+
+    KINDS: ClassVar = RECORD_KINDS | {EntryKind.PRE_RECORD}
 
     def __init__(self) -> None:
         self.faults = Faults()

@@ -16,7 +16,7 @@ from psi_client.audit.replay.proven_chunks import ProvenChunks
 from psi_client.audit.replay.terms import Terms
 from psi_client.audit.replay.uniqueness import Uniqueness
 from psi_client.audit.texts import Opened
-from psi_core.log.entry import Entry
+from psi_core.log.entry import Entry, EntryKind
 
 
 class Books:
@@ -42,12 +42,15 @@ class Books:
             "following": Following(),
             "results": self._results,
         }
+        self._interested = {
+            kind: [topic for topic in self._topics.values() if kind in topic.KINDS] for kind in EntryKind
+        }
 
     def take(self, entry: Entry, opened: Opened | None, position: int) -> None:
         """Take the next entry with its main text, if it has one."""
         step = self._cases.step(entry, opened, position)
         self._recovered += step.recovered
-        for topic in self._topics.values():
+        for topic in self._interested[entry.kind]:
             topic.take(step)
         self._cases.leave(step)
 

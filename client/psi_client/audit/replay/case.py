@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from psi_client.audit.facts import Faults
 from psi_client.audit.texts import RECORD_KINDS, Opened
@@ -48,9 +48,12 @@ class Case:
         return self.offer_hash, self.accept_hash
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One entry about a session or an agreement. `case` is None for an offer whose session id was used before."""
+class Step(NamedTuple):
+    """One entry about a session or an agreement. `case` is None for an offer whose session id was used before.
+
+    `recovered`: this lab had lost the text and logged it anew, later and out of its place. `accepted` is the Accept
+    that this lab acts on, `complete` the record with signature lines of both labs, if that is what the entry holds.
+    """
 
     position: int
     time: str
@@ -58,31 +61,18 @@ class Step:
     body: dict[str, Any]
     opened: Opened | None
     case: Case | None
-
-    @property
-    def recovered(self) -> bool:
-        """Whether this lab had lost the text and logged it anew, later and out of its place."""
-        return self.body.get("recovered") is True
-
-    @property
-    def accepted(self) -> Accept | None:
-        """The Accept that this lab acts on, if that is what the entry holds."""
-        text = self.opened.text if self.opened else None
-        acts = self.kind is EntryKind.DECISION and self.body.get("accepted") is True
-        return text if acts and isinstance(text, Accept) else None
-
-    @property
-    def complete(self) -> Record | None:
-        """The record with signature lines of both labs, if that is what the entry holds."""
-        if self.opened is None or self.kind not in RECORD_KINDS or not isinstance(self.opened.text, Record):
-            return None
-        both = {self.opened.text.initiator, self.opened.text.responder}
-        return self.opened.text if self.opened.signed >= both else None
+    recovered: bool
+    accepted: Accept | None
+    complete: Record | None
 
 
 class Topic(Protocol):
-    """One question that the replay answers; `faults` holds what is wrong once `finish` has returned."""
+    """One question that the replay answers; `faults` holds what is wrong once `finish` has returned.
 
+    Only entries of KINDS say anything about it: it is handed no others.
+    """
+
+    KINDS: ClassVar[frozenset[EntryKind]]
     faults: Faults
 
     def take(self, step: Step) -> None:
@@ -104,19 +94,21 @@ class Cases:
 
     def step(self, entry: Entry, opened: Opened | None, position: int) -> Step:
         """Place an entry with its main text; what it says is in the case by then."""
-        case = self._case(entry, opened)
-        step = Step(position, entry.time, entry.kind, entry.body, opened, case)
+        kind, body, case = entry.kind, entry.body, self._case(entry, opened)
         text = opened.text if opened else None
+        accepted = _accepted(kind, body, text)
+        complete = _complete(kind, opened)
+        recovered = body.get("recovered") is True
+        step = Step(position, entry.time, kind, body, opened, case, recovered, accepted, complete)
         if case is None:
             return step
-        if entry.kind is EntryKind.SNAPSHOT:
-            body = entry.body
+        if kind is EntryKind.SNAPSHOT:
             found = (body.get(name) for name in ("match_key", "padded_size", "commitment"))
             case.snapshots.append(Committed(position, *found))
-        elif isinstance(text, Offer) and opened:
+        elif opened and isinstance(text, Offer):
             case.offer, case.offer_hash, case.offered_at = text, opened.hash, position
-        elif opened and (accept := step.accepted):
-            case.accept, case.accept_hash, case.accepted_at = accept, opened.hash, position
+        elif opened and accepted:
+            case.accept, case.accept_hash, case.accepted_at = accepted, opened.hash, position
         return step
 
     def leave(self, step: Step) -> None:
@@ -155,6 +147,18 @@ class Cases:
             self.left_out += 1
         self._open[session_id] = Case()
         return self._open[session_id]
+
+
+def _accepted(kind: EntryKind, body: dict[str, Any], text: SignedText | None) -> Accept | None:
+    acts = kind is EntryKind.DECISION and body.get("accepted") is True
+    return text if acts and isinstance(text, Accept) else None
+
+
+def _complete(kind: EntryKind, opened: Opened | None) -> Record | None:
+    if opened is None or kind not in RECORD_KINDS or not isinstance(opened.text, Record):
+        return None
+    both = {opened.text.initiator, opened.text.responder}
+    return opened.text if opened.signed >= both else None
 
 
 def _id(session_id: str) -> bytes:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import hmac
+from typing import ClassVar
 
 from psi_client.audit.facts import Faults
 from psi_client.audit.replay.case import Step
 from psi_client.audit.replay.new_keys import NewKeys
+from psi_client.audit.texts import RECORD_KINDS
 from psi_core.log.entry import EntryKind
 from psi_core.session.counter import ZEROS
 
 
 class Chain:
     """The hash of each ordered pair's last record."""
+
+    KINDS: ClassVar = RECORD_KINDS | {EntryKind.CARD, EntryKind.OFFER, EntryKind.DECISION}
 
     def __init__(self) -> None:
         self.faults = Faults()

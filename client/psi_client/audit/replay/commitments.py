@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from psi_client.audit.facts import Faults
 from psi_client.audit.replay.case import Case, Step
+from psi_core.log.entry import EntryKind
 from psi_core.session.opening import Accept, Offer
 
 
 class Commitments:
     """Snapshots of `own_lab`: the other lab's are in the other log."""
+
+    KINDS: ClassVar = frozenset({EntryKind.DECISION})
 
     def __init__(self, own_lab: str) -> None:
         self.faults = Faults()

@@ -7,6 +7,7 @@ initiator   logs that Refuse, which holds its own highest Offer, and `gap`; it g
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from psi_client.audit.facts import Faults
 from psi_client.audit.replay.case import Step
@@ -28,6 +29,8 @@ class _Jump:
 
 class Counters:
     """Counters of every ordered pair of the log of `own_lab`."""
+
+    KINDS: ClassVar = frozenset({EntryKind.CARD, EntryKind.OFFER, EntryKind.DECISION, EntryKind.GAP})
 
     def __init__(self, own_lab: str) -> None:
         self.faults = Faults()

@@ -6,6 +6,8 @@ text. Whoever shows two keys for one epoch answers the same question in two ways
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from psi_client.audit.facts import Faults
 from psi_client.audit.replay.case import Step
 from psi_core import native_core
@@ -25,6 +27,8 @@ _Epoch = tuple[str, str, str, str, int]
 
 class EpochKeys:
     """Keys of both labs by lab, peer, agreement, match key and epoch. `unchecked` need the native core."""
+
+    KINDS: ClassVar = frozenset({EntryKind.KEY, EntryKind.DECISION})
 
     def __init__(self) -> None:
         self.faults = Faults()

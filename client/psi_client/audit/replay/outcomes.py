@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from psi_client.audit.facts import Faults
 from psi_client.audit.replay.case import Step
+from psi_client.audit.texts import RECORD_KINDS
 from psi_core.errors import ProtocolFault
 from psi_core.session.closing import Record, record
 from psi_core.session.opening import Accept, Offer, differences
@@ -12,6 +15,8 @@ from psi_core.session.results import check_claims
 
 class Following:
     """A record is the one that Offer, Accept, transcripts and results give, and nothing else."""
+
+    KINDS: ClassVar = RECORD_KINDS
 
     def __init__(self) -> None:
         self.faults = Faults()
@@ -34,6 +39,8 @@ class Following:
 
 class Results:
     """Counts that both labs learned: equal, and none above the smaller set. Others are sealed in commitments."""
+
+    KINDS: ClassVar = RECORD_KINDS
 
     def __init__(self) -> None:
         self.faults = Faults()

@@ -5,8 +5,11 @@ The chunks themselves are in bundles outside the log (bundles.py holds them agai
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from psi_client.audit.facts import Faults, RecordedLane
 from psi_client.audit.replay.case import Step
+from psi_client.audit.texts import RECORD_KINDS
 from psi_core.engines.oprf.bundle import CommittedLane, evaluated
 from psi_core.engines.oprf.chunks import chunk_count
 from psi_core.engines.oprf.engine import Oprf
@@ -22,6 +25,8 @@ MAX_LANES = 1_000_000
 
 class ProvenChunks:
     """Lanes of `oprf` in records with both signatures. A record that lacks their root is a fault."""
+
+    KINDS: ClassVar = RECORD_KINDS
 
     def __init__(self) -> None:
         self.faults = Faults()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import ClassVar
 
 from psi_client.audit.facts import Faults
 from psi_client.audit.replay.case import Case, Step
@@ -44,6 +45,10 @@ class _Account:
 
 class Terms:
     """Agreements of the log of `own_lab` and what ran under them. `faults` holds breaches of the agreement itself."""
+
+    KINDS: ClassVar = frozenset(
+        {EntryKind.AGREEMENT, EntryKind.REVOCATION, EntryKind.DECISION, EntryKind.PRE_RECORD, EntryKind.ABORT}
+    )
 
     def __init__(self, own_lab: str) -> None:
         self.faults = Faults()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from psi_client.audit.facts import Faults
 from psi_client.audit.replay.case import Step
 from psi_core.log.entry import EntryKind
@@ -10,6 +12,8 @@ from psi_core.session.opening import Offer, Refuse
 
 class Uniqueness:
     """Remembers every session id of the log, 16 bytes each."""
+
+    KINDS: ClassVar = frozenset({EntryKind.OFFER, EntryKind.DECISION})
 
     def __init__(self) -> None:
         self.faults = Faults()
