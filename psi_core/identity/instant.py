@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from psi_core.errors import InvalidText
 
@@ -20,6 +21,8 @@ def instant(moment: datetime) -> str:
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
+# The policy asks for an agreement's dates again at every session.
+@lru_cache(maxsize=256)
 def moment(text: str) -> datetime:
     """Read what `instant` writes, as a moment in UTC; raises InvalidText for any other spelling."""
     # fromisoformat takes many spellings; one moment has one here. Hours to 23: newer versions of Python read 24.

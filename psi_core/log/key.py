@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from Crypto.Signature import eddsa
 
@@ -38,8 +38,7 @@ ED25519 = NoteType.ED25519
 COSIGNATURE = NoteType.COSIGNATURE
 
 
-@dataclass(frozen=True)
-class Signature:
+class Signature(NamedTuple):
     """One signature line of a note: who (name, 4-byte key id) and the signature's bytes after the key id."""
 
     name: str

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import re
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from psi_core.errors import InvalidNote, InvalidProof, InvalidText, PsiError, VerificationError
@@ -17,6 +19,7 @@ from psi_core.log.note import Note, Signature
 from psi_core.log.signed_text import Count, ShortText, SignedText
 
 LARGEST = 100
+BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 SIGNER = Signer.from_seed("lab-a.example", bytes([1]) * 32)
 
 
@@ -272,3 +275,46 @@ def test_any_text_is_a_verifier_key_that_writes_back_or_a_psi_error(text: str) -
     except PsiError:
         return
     assert str(verifier) == text
+
+
+@settings(max_examples=300)
+@given(
+    st.binary(max_size=72),
+    st.integers(0, 99),
+    st.text(BASE64 + "=-_ \r\x0b\xe9\u0661", max_size=3),
+    st.booleans(),
+)
+@example(b"12345", 7, "=", False)
+@example(b"12345", 6, "B", True)
+@example(b"123456", 8, "=", False)
+def test_a_signature_line_has_one_spelling(value: bytes, at: int, put: str, instead: bool) -> None:
+    """Accepted is what Python's strict reader takes and writes again the same, and nothing else."""
+    plain = base64.b64encode(value).decode()
+    place = at % (len(plain) + 1)
+    encoded = plain[:place] + put + plain[place + instead :]
+    try:
+        strict = base64.b64decode(encoded, validate=True)
+    except ValueError:
+        strict = b""
+    good = len(strict) >= 5 and base64.b64encode(strict).decode() == encoded
+    try:
+        (found,) = Note.parse(f"text\n\n\N{EM DASH} lab {encoded}\n".encode()).signatures
+    except InvalidNote:
+        assert not good
+    else:
+        assert good
+        assert found == Signature("lab", strict[:4], strict[4:])
+
+
+@given(st.text(max_size=8))
+@example("\x7f")
+@example("\x85\u2028\ud800\x80")
+@example("a\n\nb")
+def test_no_text_has_control_characters_but_line_feeds(text: str) -> None:
+    bad = re.search(r"[\x00-\x09\x0b-\x1f\x7f]", text) is not None
+    try:
+        Note(text + "\n")
+    except InvalidNote:
+        assert bad
+    else:
+        assert not bad

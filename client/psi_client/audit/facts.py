@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from psi_client.audit.bundles import BundleResults
 from psi_core.engines.oprf.bundle import CommittedLane
@@ -130,8 +130,7 @@ class Replayed:
 NOTHING_REPLAYED = Replayed({}, 0, (), 0, 0, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Copy:
+class Copy(NamedTuple):
     """A signed checkpoint of some log, as it was met inside an entry or given by the auditor."""
 
     origin: str
@@ -158,8 +157,7 @@ class Copies:
     faults: Faults = field(default_factory=Faults)
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(NamedTuple):
     """A text of another lab that this log holds: who signed it, its hash, what it is and where."""
 
     signer: str

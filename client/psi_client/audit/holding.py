@@ -19,7 +19,7 @@ class HoldingReader:
         """Take one text."""
         if len(self.found.texts) >= MAX_TEXTS:
             return
-        kind = opened.text.TYPE.removeprefix("psi-").partition("/")[0]
         self.found.texts.setdefault(opened.hash, position)
         for signer in opened.verified - {self._own_lab}:
+            kind = opened.text.TYPE.removeprefix("psi-").partition("/")[0]
             self.found.of_others.append(Held(signer, opened.hash, kind, position))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from psi_client.audit.facts import Faults
 from psi_core.errors import InvalidSignature
@@ -16,8 +16,7 @@ MAX_GOOD = 1_000_000
 """Digests that are remembered, 32 bytes each."""
 
 
-@dataclass(frozen=True, slots=True)
-class Signed:
+class Signed(NamedTuple):
     """A signature `value` over `message` by `verifier`; `where` begins the sentence of a fault.
 
     A wrong one is put among `faults` at `position`, a right one calls `good`.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from psi_client.audit.facts import Faults, Texts
 from psi_client.audit.signatures import SignatureChecks, Signed
@@ -29,10 +30,19 @@ _EXPECTED: Mapping[EntryKind, tuple[type[SignedText], ...]] = {
     EntryKind.COUNTERSIGNED: (Record,),
     EntryKind.ABORT: (Abort,),
 }
+_SIGNERS: Mapping[type[SignedText], tuple[str, ...]] = {
+    Offer: ("initiator",),
+    Accept: ("responder",),
+    PreRecord: ("receiver",),
+    Refuse: ("by",),
+    Abort: ("by",),
+    Revocation: ("lab",),
+    Record: ("initiator", "responder"),
+}
+"""The fields that name the labs which may sign a text; an agreement has a list of its two."""
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(NamedTuple):
     """A text, its 32-byte hash, the labs with a signature line, and those of them whose key KEYS holds.
 
     The signatures themselves are checked later, all together; a wrong one is a fault of the log.
@@ -93,6 +103,8 @@ class TextReader:
         return Opened(text, hashlib.sha256(message).digest(), signed, frozenset(verified))
 
 
+# A record stands in two entries, one shortly after the other: with one signature, then with both.
+@lru_cache(maxsize=16)
 def _typed(text: str, types: tuple[type[SignedText], ...]) -> SignedText:
     for each in types:
         if text.startswith(each.TYPE + "\n"):
@@ -102,20 +114,6 @@ def _typed(text: str, types: tuple[type[SignedText], ...]) -> SignedText:
 
 def _parties(text: SignedText) -> frozenset[str]:
     """The labs that may sign a text: one alone, or the two of a record or an agreement."""
-    match text:
-        case Record(initiator=one, responder=two):
-            labs = (one, two)
-        case Agreement(labs=both):
-            labs = both
-        case (
-            Offer(initiator=lab)
-            | Accept(responder=lab)
-            | PreRecord(receiver=lab)
-            | Refuse(by=lab)
-            | Abort(by=lab)
-            | Revocation(lab=lab)
-        ):
-            labs = (lab, lab)
-        case _:
-            raise InvalidText("a text of this type is signed by no one that is known here")
-    return frozenset(labs)
+    if isinstance(text, Agreement):
+        return frozenset(text.labs)
+    return frozenset(getattr(text, name) for name in _SIGNERS[type(text)])

@@ -30,7 +30,7 @@ class Books:
         self._keys = EpochKeys()
         self._chunks = ProvenChunks()
         # The barrier notes pre-records in the case, the terms ask whether one was noted: so they come first.
-        self._topics: dict[str, Topic] = {
+        self.topics: dict[str, Topic] = {
             "terms": self._terms,
             "unique": Uniqueness(),
             "counters": Counters(own_lab),
@@ -43,7 +43,7 @@ class Books:
             "results": self._results,
         }
         self._interested = {
-            kind: [topic for topic in self._topics.values() if kind in topic.KINDS] for kind in EntryKind
+            kind: [topic for topic in self.topics.values() if kind in topic.KINDS] for kind in EntryKind
         }
 
     def take(self, entry: Entry, opened: Opened | None, position: int) -> None:
@@ -57,7 +57,7 @@ class Books:
     def carried(self) -> Books:
         """The books as they stand, with nothing found yet: for the log that continues this one."""
         after = copy.deepcopy(self)
-        for topic in after._topics.values():
+        for topic in after.topics.values():
             topic.faults = Faults()
         after._terms.carry_on()
         after._results.counted = after._results.sealed = 0
@@ -68,9 +68,9 @@ class Books:
 
     def finish(self) -> Replayed:
         """Return what was found."""
-        for topic in self._topics.values():
+        for topic in self.topics.values():
             topic.finish()
-        faults = {name: topic.faults for name, topic in self._topics.items()}
+        faults = {name: topic.faults for name, topic in self.topics.items()}
         return Replayed(
             faults=faults | {"budgets": self._terms.budgets, "pace": self._terms.pace},
             sessions=self._terms.sessions,

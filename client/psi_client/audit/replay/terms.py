@@ -25,6 +25,7 @@ from psi_core.session.opening import Abort, Accept, Offer
 
 ELSEWHERE = frozenset({"counter", "previous", "concurrent"})
 """Rules that other topics answer (counters.py, chain.py), or that leave no trace in a log."""
+_ASKED = tuple(rule for rule in RULES if rule.code not in ELSEWHERE)
 BUDGETS = frozenset({"evaluations_per_period"})
 PACE = frozenset({"minimum_interval", "late_aborts"})
 ELSEWHERE_LOGGED = -1
@@ -174,9 +175,7 @@ def _broken(
     question: Question, agreement: Agreement, usage: Usage, logged: datetime
 ) -> Iterator[tuple[str, str]]:
     """Code and words of every rule that refuses, at the time of the entry and shortly before."""
-    for rule in RULES:
-        if rule.code in ELSEWHERE:
-            continue
+    for rule in _ASKED:
         try:
             rule.check(question, agreement, usage, logged - CLOCK_GRAIN)
         except Refused:

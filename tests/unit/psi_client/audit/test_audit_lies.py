@@ -9,6 +9,7 @@ import pytest
 
 from psi_client.audit import Auditor, Claim, Place, Report, State
 from psi_client.audit.claims import ONE_LOG
+from psi_client.audit.replay.books import Books
 from psi_client.audit.two_logs import TWO_LOGS
 from psi_core import native_core
 from psi_core.agreement.agreement import MatchKeyTerms, Revocation
@@ -24,6 +25,7 @@ from psi_core.session.opening import Abort, Offer, Refuse, SessionLabels
 from tests.logged_labs import Lab, Line, Session, a_year_of, cosign, honest, session
 
 A, B = "lab-a.example/psi-log", "lab-b.example/psi-log"
+TOPICS = [type(topic) for topic in Books("lab-a.example").topics.values()]
 GIVEN = {"append-only since the last audit", "seen by witnesses"}
 """Claims that need more than logs and keys."""
 
@@ -31,7 +33,14 @@ GIVEN = {"append-only since the last audit", "seen by witnesses"}
 def report_on(folder: Path, *labs: Lab, **given: object) -> Report:
     folders = [lab.export(folder / f"{lab.name}-{len(lab.entries)}") for lab in labs]
     keys = [key for lab in labs for key in lab.verifiers]
-    return Auditor(keys, **given).verify(folders)  # type: ignore[arg-type]  # whatever a test gives
+    auditor = Auditor(keys, **given)  # type: ignore[arg-type]  # whatever a test gives
+    report = auditor.verify(folders)
+    # A topic is told of entries of its KINDS alone: told of every entry, it finds the same.
+    with pytest.MonkeyPatch.context() as patch:
+        for topic in TOPICS:
+            patch.setattr(topic, "KINDS", frozenset(EntryKind))
+        assert auditor.verify(folders) == report
+    return report
 
 
 def broken(report: Report) -> dict[str, Claim]:

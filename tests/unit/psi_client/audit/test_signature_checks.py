@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from psi_client.audit import signatures
+from psi_client.audit import signatures, texts
 from psi_client.audit.facts import Faults
 from psi_client.audit.signatures import SignatureChecks, Signed
+from psi_core.agreement.agreement import Agreement
 from psi_core.log.key import Signer
 
 LAB = Signer.from_seed("lab-a.example", bytes(32))
@@ -52,3 +53,9 @@ def test_no_digest_is_kept_beyond_the_bound(monkeypatch) -> None:
         checks.expect(signed(f"{number}", Faults(), []))
     checks.finish()
     assert len(shared) == 1
+
+
+def test_of_every_text_that_an_entry_may_hold_it_is_known_who_signs_it() -> None:
+    types = {each for types in texts._EXPECTED.values() for each in types} - {Agreement}
+    assert types == set(texts._SIGNERS)
+    assert all(set(names) <= set(each.model_fields) for each, names in texts._SIGNERS.items())
