@@ -73,8 +73,7 @@ class Card(SignedText):
 
     def fingerprint_words(self) -> str:
         """The fingerprint in 16 groups of four hexadecimal digits, to be read aloud."""
-        digits = self.fingerprint().hex()
-        return " ".join(digits[start : start + 4] for start in range(0, len(digits), 4))
+        return in_fours(self.fingerprint())
 
     @property
     def document_verifier(self) -> Verifier:
@@ -106,6 +105,12 @@ class Card(SignedText):
     def pin(self) -> bytes:
         """SHA-256 of the TLS certificate's DER, 32 bytes."""
         return certificate_pin(self.certificate_der)
+
+
+def in_fours(value: bytes) -> str:
+    """Hexadecimal digits in groups of four, to be read aloud and compared."""
+    digits = value.hex()
+    return " ".join(digits[start : start + 4] for start in range(0, len(digits), 4))
 
 
 def renews(before: Card, card: Card) -> bool:

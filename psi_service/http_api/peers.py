@@ -16,7 +16,7 @@ from psi_core.errors import (
     NodeRefusing,
     NotFound,
 )
-from psi_core.identity.card import Card
+from psi_core.identity.card import Card, in_fours
 from psi_core.log.note import MAX_NOTE
 from psi_core.log.signed_text import LabName
 from psi_service.http_api.access import ANALYST, OPERATOR
@@ -28,7 +28,12 @@ router = APIRouter(tags=["peers"])
 Node = Annotated[Services, Depends(services_of)]
 Lab = Annotated[LabName, Path(description="A lab's name.", examples=["lab-b.example"])]
 
-_PEER = {"lab": "lab-b.example", "address": "psi.lab-b.example:7443", "fingerprint": "1a2b " * 15 + "1a2b"}
+_PEER = {
+    "lab": "lab-b.example",
+    "address": "psi.lab-b.example:7443",
+    "fingerprint": "1a2b " * 15 + "1a2b",
+    "certificate": "5e6f " * 15 + "5e6f",
+}
 _CARD = {**_PEER, "card": "psi-card/v1\n{...}\n\n— lab-b.example (signature)\n"}
 _PROBE = {
     "lab": "lab-b.example",
@@ -48,11 +53,19 @@ class PeerView(BaseModel):
     fingerprint: str = Field(
         description="SHA-256 of the card's text in 16 groups of four digits, to be read aloud."
     )
+    certificate: str = Field(
+        description="SHA-256 of the TLS certificate in the card, in such groups: what `psi peers test` compares."
+    )
 
     @classmethod
     def of(cls, card: Card) -> Self:
         """What is shown of a card."""
-        return cls(lab=card.lab, address=card.address, fingerprint=card.fingerprint_words())
+        return cls(
+            lab=card.lab,
+            address=card.address,
+            fingerprint=card.fingerprint_words(),
+            certificate=in_fours(card.pin),
+        )
 
 
 class CardView(PeerView):

@@ -17,7 +17,7 @@ from psi_client.channel import TlsIdentity
 from psi_client.hello import Greeting, NodeFacts
 from psi_client.peer_fault import Fault
 from psi_core.errors import InvalidCertificate, PeerUnreachable, ProtocolFault, PsiError
-from psi_core.identity.card import Card
+from psi_core.identity.card import Card, in_fours
 from psi_core.identity.certificate import certificate_pin, der_of_pem
 from psi_service.address import Address
 from psi_service.clock import Clock
@@ -73,11 +73,7 @@ class PeerProbe:
         except PeerUnreachable as fault:
             return self._result(card, Fault(fault.fault), f"{fault}.")
         if shown != card.certificate_der:
-            words = (
-                f"Another certificate than the pinned one is shown at {address}.\n"
-                f"  pinned  {_groups(card.pin)}\n  shown   {_groups(certificate_pin(shown))}"
-            )
-            return self._result(card, Fault.WRONG_CERTIFICATE, words)
+            return self._result(card, Fault.WRONG_CERTIFICATE, _two_certificates(card, shown))
         for whose, der in ((card.lab, shown), (self._own.lab, der_of_pem(self._own.certificate_pem))):
             try:
                 check_valid_at(der, self._clock())
@@ -140,8 +136,8 @@ _MEND: Mapping[Fault, str] = {
     Fault.NO_ROUTE: _ROUTE,
     Fault.NOT_TLS: _ROUTE,
     Fault.WRONG_CERTIFICATE: (
-        "Ask {lab} by telephone whether its node has new keys. If so, `psi peers remove {lab}` and add its new "
-        "card; if not, somebody stands between you."
+        "Ask {lab} by telephone whether its node has new keys, and for its card's fingerprint. If so, "
+        "`psi peers remove {lab}` and add its new card; if not, somebody stands between you."
     ),
     Fault.EXPIRED: (
         "Whoever owns it makes a new certificate and card, which the other lab adds with `psi peers add`. If the "
@@ -162,9 +158,16 @@ _MEND: Mapping[Fault, str] = {
 }
 
 
-def _groups(value: bytes) -> str:
-    digits = value.hex()
-    return " ".join(digits[start : start + 4] for start in range(0, len(digits), 4))
+def _two_certificates(card: Card, shown: bytes) -> str:
+    """One sentence, then what people can compare: the hashes of both certificates, and the pinned card's fingerprint."""
+    return (
+        f"Another TLS certificate than that of the pinned card is shown at {card.address}.\n"
+        "  hashes of TLS certificates (not the card's fingerprint; psi peers show names them too):\n"
+        f"    pinned   {in_fours(card.pin)}\n"
+        f"    shown    {in_fours(certificate_pin(shown))}\n"
+        "  fingerprint of the pinned card, as it was read to you:\n"
+        f"             {card.fingerprint_words()}"
+    )
 
 
 def _span(apart: timedelta) -> str:

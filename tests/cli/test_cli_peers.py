@@ -128,6 +128,11 @@ def test_list_and_show(node: FakeNode, card: Path, note: bytes) -> None:
     ]
     shown = run_psi("peers", "show", LAB, "--profile", node.profile).stdout
     assert words[:39] in shown
+    assert "certificate" not in shown
+    certificate = "5e6f " * 15 + "5e6f"
+    node.answers[f"GET /v1/peers/{LAB}"]["certificate"] = certificate
+    shown = run_psi("peers", "show", LAB, "--profile", node.profile).stdout
+    assert f"hash of its TLS certificate (not the fingerprint)\n    {certificate[:39]}\n" in shown
     node.answers["GET /v1/peers"] = []
     assert "psi peers add FILE" in run_psi("peers", "list", "--profile", node.profile).stdout
 
@@ -164,3 +169,13 @@ def test_a_fault_is_named_with_what_to_do(node: FakeNode) -> None:
     assert (result.exit_code, result.stdout, result.stderr) == (1, "", line)
     result = run_psi("peers", "test", LAB, "--profile", node.profile, "--json")
     assert (result.exit_code, json.loads(result.stdout), result.stderr) == (1, probe, line)
+
+
+def test_two_certificates_stand_on_lines_of_their_own(node: FakeNode) -> None:
+    words = "Another TLS certificate is shown.\n  hashes:\n    pinned   1ecd\n    shown    6cb9\x1b[2J"
+    probe = {"lab": LAB, "fault": "wrong_certificate", "words": words, "mend": "Ask them by telephone."}
+    node.answers[f"POST /v1/peers/{LAB}/test"] = probe
+    assert run_psi("peers", "test", LAB, "--profile", node.profile).stderr == (
+        "error: Another TLS certificate is shown. Ask them by telephone. (code wrong_certificate)\n"
+        "  hashes:\n    pinned   1ecd\n    shown    6cb9\\x1b[2J\n"
+    )

@@ -55,12 +55,14 @@ def run(app: typer.Typer, name: str) -> NoReturn:
     sys.exit(FAILED)
 
 
-def fail(words: str, code: str) -> NoReturn:
-    """Say what went wrong on standard error and end the command with exit code 1.
+def fail(words: str, code: str, *details: str) -> NoReturn:
+    """Say what went wrong on standard error, with `details` below it, one a line; end the command with exit code 1.
 
     For a command that has printed its document already; others raise an error of the tree.
     """
     _say(words, code)
+    for line in details:
+        typer.echo(plain(line), err=True)
     raise typer.Exit(FAILED)
 
 

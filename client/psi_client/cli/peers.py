@@ -126,7 +126,8 @@ def probe_peer(lab: LabArgument, profile: ProfileOption = None, as_json: JsonOpt
     if found["fault"] is None or as_json:
         answer(found, print_probe, as_json=as_json)
     if found["fault"] is not None:
-        fail(f"{found['words']} {found['mend']}", found["fault"])
+        what, *details = str(found["words"]).split("\n")
+        fail(f"{what} {found['mend']}", found["fault"], *details)
 
 
 def _list(profile: Path | None, as_json: bool) -> None:

@@ -73,6 +73,8 @@ async def test_another_certificate_is_shown_and_both_fingerprints_are_named(new_
     for pin in (b.card.pin, c.card.pin):
         digits = pin.hex()
         assert " ".join(digits[start : start + 4] for start in range(0, 64, 4)) in result.words
+    assert "hashes of TLS certificates (not the card's fingerprint" in result.words
+    assert a.directory.get(b.lab).fingerprint_words() in result.words
 
 
 async def test_their_certificate_has_expired(pair):

@@ -30,6 +30,8 @@ def print_peer(console: Console, peer: Mapping[str, Any]) -> None:
     """One pinned lab."""
     print_pairs(console, {"lab": peer["lab"], "address": peer["address"]})
     print_fingerprint(console, peer["fingerprint"])
+    if "certificate" in peer:
+        _print_groups(console, "hash of its TLS certificate (not the fingerprint)", peer["certificate"])
 
 
 def print_card(console: Console, card: Card) -> None:
@@ -40,8 +42,12 @@ def print_card(console: Console, card: Card) -> None:
 
 def print_fingerprint(console: Console, words: str) -> None:
     """A fingerprint in groups of four, eight a line, to be read aloud."""
+    _print_groups(console, "fingerprint", words)
+
+
+def _print_groups(console: Console, heading: str, words: str) -> None:
     groups = words.split()
-    print_line(console, "fingerprint", style="bold")
+    print_line(console, heading, style="bold")
     for start in range(0, len(groups), GROUPS_PER_LINE):
         print_line(console, f"    {' '.join(groups[start : start + GROUPS_PER_LINE])}")
 

@@ -10,7 +10,7 @@ import pytest
 
 from psi_core.agreement.agreement import Agreement, EngineTerms, MatchKeyTerms
 from psi_core.errors import Conflict, NotFound, Refused
-from psi_core.identity.card import Card
+from psi_core.identity.card import Card, in_fours
 from psi_core.identity.node_keys import NodeKeys
 from psi_service.peers.probe import ProbeResult
 from psi_service.sessions.progress import Phase, Progress
@@ -42,6 +42,7 @@ def test_a_peer_is_added_shown_and_removed(api: Any) -> None:
         "lab": "lab-b.example",
         "address": "psi.lab-b.example:7443",
         "fingerprint": Card.read(card.encode()).fingerprint_words(),
+        "certificate": in_fours(Card.read(card.encode()).pin),
     }
     assert client.get("/v1/peers").json() == [added.json()]
     assert client.get("/v1/peers/lab-b.example").json() == added.json()
