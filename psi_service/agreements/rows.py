@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from sqlite_utils import Database
 
-from psi_core.agreement.agreement import Agreement
+from psi_core.agreement.agreement import Agreement, Revocation
 from psi_core.errors import Conflict, NotFound
-from psi_service.agreements.views import AgreementView, State
+from psi_core.log.note import Note
+from psi_service.agreements.views import AgreementView, Ending, State
 
 _BY_HASH = "SELECT hash, peer, state, note, revocation FROM agreements WHERE hash = ?"
 _BY_PREFIX = """
@@ -44,9 +46,23 @@ class Row:
             terms=self.terms,
             note=self.note.decode(),
             revocation=self.revocation.decode() if self.revocation is not None else None,
+            ended=self._ending(),
             delivered=delivered,
             fault=fault,
         )
+
+    def _ending(self) -> Ending | None:
+        """Whoever signed a note that lacks the other signature had proposed it."""
+        if self.revocation is None:
+            return None
+        ended = Revocation.unverified(self.revocation)
+        signers = {signature.name for signature in Note.parse(self.note).signatures}
+        how: Literal["revoked", "declined", "withdrawn"] = "declined"
+        if signers >= set(self.terms.labs):
+            how = "revoked"
+        elif ended.lab in signers:
+            how = "withdrawn"
+        return Ending(how=how, by=ended.lab, at=ended.created, reason=ended.reason)
 
 
 def find(db: Database, text_hash: bytes) -> Row | None:

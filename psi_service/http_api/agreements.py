@@ -66,9 +66,17 @@ _AGREEMENT = {
     "terms": _TERMS,
     "note": _NOTE,
     "revocation": None,
+    "ended": None,
     "delivered": "in_force",
     "fault": None,
 }
+_ENDED = {
+    "how": "revoked",
+    "by": "lab-a.example",
+    "at": "2026-12-24T09:30:00Z",
+    "reason": "the project has ended",
+}
+_REVOKED = {**_AGREEMENT, "state": "revoked", "ended": _ENDED, "delivered": "revoked"}
 _PROPOSAL = {"lab": "lab-b.example", "title": "abuse sharing 2026", "match_keys": [{"match_key": "email"}]}
 _TEXT = (InvalidNote, InvalidText, InvalidMatchKey, InvalidSignature, VerificationError)
 
@@ -199,7 +207,7 @@ async def send_again(node: Node, name: Named) -> AgreementView:
     summary="Revoke an agreement",
     dependencies=[Depends(OPERATOR)],
     responses=answers(
-        "Revoked.", {**_AGREEMENT, "state": "revoked"}, InvalidText, NotFound, Conflict, NodeRefusing
+        "Revoked.", _REVOKED, InvalidText, NotFound, Conflict, NodeRefusing
     ),
 )
 async def revoke(node: Node, name: Named, request: RevocationRequest, send: Send = True) -> AgreementView:

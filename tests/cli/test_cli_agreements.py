@@ -384,3 +384,14 @@ def test_showing_the_only_one_needs_no_name(waiting: FakeNode) -> None:
     assert "there is no agreement" in run_psi("agreements", "show", "--profile", waiting.profile).stderr
     several = run_psi("agreements", "show", "--profile", waiting.profile)
     assert f"name one of {SHORT} (lab-b.example), abab (lab-b.example)" in several.stderr
+
+
+@pytest.mark.parametrize("how", ["declined", "withdrawn", "revoked"])
+def test_how_one_ended_is_said_with_who_when_and_why(waiting: FakeNode, how: str) -> None:
+    ended = {"how": how, "by": LAB, "at": "2026-11-24T09:30:00Z", "reason": "too much"}
+    found = view("revoked", ended=ended)
+    waiting.answers |= {"GET /v1/agreements": [found], f"GET /v1/agreements/{SHORT}": found}
+    words = f"{how} by lab-b.example, 2026-11-24: too much"
+    assert words in run_psi("agreements", "--profile", waiting.profile).stdout
+    shown = run_psi("agreements", "show", SHORT, "--profile", waiting.profile).stdout
+    assert shown.endswith(f"  state           {words}\n")

@@ -36,7 +36,7 @@ def print_agreements(console: Console, agreements: Sequence[Mapping[str, Any]]) 
         for found in agreements
     ]
     headings = ("agreement", "with", "title", "match keys", "until", "state")
-    print_table(console, headings, rows, wrap=("title", "match keys"))
+    print_table(console, headings, rows, wrap=("title", "match keys", "state"))
 
 
 def print_words(console: Console, agreement: Mapping[str, Any]) -> None:
@@ -56,6 +56,9 @@ def print_standing(console: Console, agreement: Mapping[str, Any]) -> None:
 
 
 def standing(agreement: Mapping[str, Any]) -> str:
-    """A state in words, with what to do about it."""
+    """A state in words, with what to do about it; of one that has ended how, by whom, when and why."""
+    ended = agreement.get("ended")
+    if ended:
+        return f"{ended['how']} by {ended['by']}, {day(ended['at'])}: {ended['reason']}"
     words = _STATES.get(agreement["state"], str(agreement["state"]))
     return words.format(peer=agreement["peer"], short=agreement["hash"][:4])

@@ -69,6 +69,30 @@ async def test_what_is_left_out_takes_its_default_in_the_signed_text(a: Office) 
     assert terms.created == "2026-11-24T09:30:00Z"
 
 
+@pytest.mark.parametrize(("by_proposer", "how"), [(False, "declined"), (True, "withdrawn")])
+async def test_both_labs_see_who_ended_a_proposal_when_and_why(
+    a: Office, b: Office, by_proposer: bool, how: str
+) -> None:
+    proposed = await a.agreements.propose(proposal())
+    await (a if by_proposer else b).agreements.revoke(proposed.hash, "too much")
+    for node in (a, b):
+        (view,) = await node.agreements.list()
+        assert view.state == "revoked"
+        assert view.ended is not None
+        assert (view.ended.how, view.ended.by) == (how, LAB_A if by_proposer else LAB_B)
+        assert (view.ended.at, view.ended.reason) == ("2026-11-24T09:30:00Z", "too much")
+
+
+async def test_what_was_in_force_is_revoked_by_either(a: Office, b: Office) -> None:
+    proposed = await a.agreements.propose(proposal())
+    assert (await b.agreements.accept(proposed.hash)).ended is None
+    await a.agreements.revoke(proposed.hash, "end of pilot")
+    for node in (a, b):
+        ended = (await node.agreements.get(proposed.hash)).ended
+        assert ended is not None
+        assert (ended.how, ended.by, ended.reason) == ("revoked", LAB_A, "end of pilot")
+
+
 async def test_two_equal_proposals_are_two_agreements(a: Office) -> None:
     first = await a.agreements.propose(proposal(), send=False)
     second = await a.agreements.propose(proposal(), send=False)
