@@ -206,9 +206,7 @@ async def send_again(node: Node, name: Named) -> AgreementView:
     "/{name}/revoke",
     summary="Revoke an agreement",
     dependencies=[Depends(OPERATOR)],
-    responses=answers(
-        "Revoked.", _REVOKED, InvalidText, NotFound, Conflict, NodeRefusing
-    ),
+    responses=answers("Revoked.", _REVOKED, InvalidText, NotFound, Conflict, NodeRefusing),
 )
 async def revoke(node: Node, name: Named, request: RevocationRequest, send: Send = True) -> AgreementView:
     """Ends it at once, or declines a proposal. Either lab may, alone."""

@@ -159,7 +159,7 @@ _MEND: Mapping[Fault, str] = {
 
 
 def _two_certificates(card: Card, shown: bytes) -> str:
-    """One sentence, then what people can compare: the hashes of both certificates, and the pinned card's fingerprint."""
+    """A sentence, and what people can compare: hashes of both certificates, and the pinned card's fingerprint."""
     return (
         f"Another TLS certificate than that of the pinned card is shown at {card.address}.\n"
         "  hashes of TLS certificates (not the card's fingerprint; psi peers show names them too):\n"

@@ -25,10 +25,15 @@ _ACTORS = 16384
 """Row ids of actors whose elements are read at a time."""
 _NEXT = "SELECT min(actor) FROM indicators WHERE kind = ? AND actor >= ?"
 _COLUMNS = """
-SELECT CAST(group_concat(fingerprint, '') AS BLOB), group_concat(actor, ' '), count(*)
+SELECT CAST(group_concat(fingerprint, '') AS BLOB), group_concat(actor, ' ')
 FROM indicators WHERE kind = ? AND actor >= ? AND actor < ? AND (expires_at IS NULL OR expires_at > ?)
 """
 """Columns that SQLite puts together: no Python object a row, and no row that waits for the interpreter."""
+_TRIED = bytes(range(256))
+_TRIAL = """
+SELECT CAST(group_concat(part, '') AS BLOB)
+FROM (SELECT substr(:tried, 1, 100) AS part UNION ALL SELECT substr(:tried, 101))
+"""
 
 
 @dataclass(frozen=True, repr=False)
@@ -86,17 +91,15 @@ def _pairs(rows: Iterable[tuple[int, bytes]]) -> bytes:
 
 def _columns(db: sqlite_utils.Database, kind: str, now: str) -> Iterator[bytes]:
     """Pairs of one kind's elements and their actors, the actors of a part ascending."""
+    # SQLite promises nothing of text with zeros in it, which blobs are to group_concat: hence the trial.
+    if db.execute(_TRIAL, {"tried": _TRIED}).fetchone() != (_TRIED,):
+        raise EngineFault(f"SQLite {sqlite3.sqlite_version} puts blobs together wrong: take another version")
     start = 0
     while (row := db.execute(_NEXT, (kind, start)).fetchone()) != (None,):
         (start,) = row
         end = start + _ACTORS
-        elements, actors, count = db.execute(_COLUMNS, (kind, start, end, now)).fetchone()
-        if count:
-            # SQLite promises nothing of text with zeros in it, which blobs are to group_concat: hence the check.
-            if len(elements) != count * HASH:
-                raise EngineFault(
-                    f"SQLite {sqlite3.sqlite_version} put blobs together wrong: take another version"
-                )
+        elements, actors = db.execute(_COLUMNS, (kind, start, end, now)).fetchone()
+        if actors:
             yield _paired(elements, actors)
         start = end
 

@@ -41,6 +41,15 @@ BUDGET = (
 
 
 @pytest.mark.parametrize(
+    "words", [("status", "--bogus"), ("matches", "show"), ("match", "lab-b.example", "--engine", "x")]
+)
+def test_a_wrong_command_line_is_a_document_too(words: tuple[str, ...]) -> None:
+    plain, document = run_psi(*words), run_psi(*words, "--json")
+    assert (plain.exit_code, plain.stdout, document.exit_code) == (2, "", 2)
+    assert json.loads(document.stdout)["error"]["code"] == "usage"
+
+
+@pytest.mark.parametrize(
     ("error", "line", "members"),
     [
         (NotFound("there is no session 8f0c"), "there is no session 8f0c (code not-found)", {}),

@@ -61,6 +61,16 @@ def parsed(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text)))
 
 
+def test_a_long_list_is_cut_in_the_table_alone(node: FakeNode) -> None:
+    node.answers["GET /v1/matches"] = [row(f"acct-{number}") for number in range(60)]
+    shown = run_psi("matches", "--profile", node.profile).stdout
+    assert "acct-49" in shown
+    assert "acct-50" not in shown
+    assert "50 of 60 overlapping actors, the strongest   all: psi matches --limit 60" in shown
+    assert "acct-59" in run_psi("matches", "--limit", "60", "--profile", node.profile).stdout
+    assert len(json.loads(run_psi("matches", "--json", "--profile", node.profile).stdout)) == 60
+
+
 def test_the_list_is_what_psi_matches_shows(node: FakeNode) -> None:
     node.answers["GET /v1/matches"] = [row("acct-1"), row("[i]acct-2\x07")]
     expected = [

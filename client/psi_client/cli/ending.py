@@ -2,7 +2,7 @@
 
     0   done
     1   refused or failed: `error: what, where, how to mend it (code <slug>)`
-    2   the command line is wrong (Typer says how)
+    2   the command line is wrong (Typer says how; with `--json` as a document of code `usage`)
 
 With `--json` an error is also the one document on standard output. A traceback is never shown: an error that
 nobody foresaw is named by its type and its place in the code, for a report to the makers.
@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
+from typer.exceptions import TyperException
 
 from psi_client.cli.options import wants_json
 from psi_client.cli.output import print_json
@@ -35,8 +36,14 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; raises typer.Exit when it fails."""
+        # What follows is read later, and a wrong command line is known before `--json` is.
+        asks_json = wants_json(ctx) or "--json" in ctx.args
         try:
             return super().invoke(ctx)
+        except TyperException as error:
+            if asks_json:
+                print_json({"error": {"code": "usage", "message": str(error)}})
+            raise
         except PsiError as error:
             _end(ctx, error.message, error.code, _members(error))
         except OSError as error:

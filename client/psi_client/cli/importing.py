@@ -108,6 +108,11 @@ def import_file(
             f"nothing of {file.name} was kept: {report['refused']:,} rows are refused and --strict was given"
         )
         fail(f"{words}. Mend them, or import without --strict", "refused")
+    if report["refused"] and not report["actors"]:
+        fail(
+            f"nothing of {file.name} was kept: all of its rows are refused. Mend them and import it again",
+            "refused",
+        )
 
 
 def columns(pairs: Sequence[str] | None) -> dict[str, str]:

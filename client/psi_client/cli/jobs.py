@@ -10,6 +10,7 @@ import typer
 from psi_client.cli.matching import (
     AgreementOption,
     DirectionOption,
+    Engine,
     MatchKeyOption,
     Reveal,
     RevealOption,
@@ -48,7 +49,7 @@ ZoneOption = Annotated[
     str, typer.Option("--zone", metavar="ZONE", help="The IANA time zone that --cron is in.")
 ]
 EngineOption = Annotated[
-    str | None,
+    Engine | None,
     typer.Option("--engine", help="The protocol to run; left out: as `psi match`.", show_default=False),
 ]
 OnNewOption = Annotated[
@@ -130,7 +131,7 @@ def add_job(
             direction=direction.value if direction else None,
             reveal=reveal.value,
             match_keys=match_key,
-            engine=engine,
+            engine=engine.value if engine else None,
             on_new=on_new,
             on_new_url=on_new_url,
         )

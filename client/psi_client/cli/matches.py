@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -46,6 +47,7 @@ SessionOption = Annotated[
 StatusOption = Annotated[
     Status | None, typer.Option("--status", help="Only with this status.", show_default=False)
 ]
+LimitOption = Annotated[int, typer.Option("--limit", min=1, help="Rows of the table; --json has all.")]
 AllOption = Annotated[bool, typer.Option("--all", help="False positives too.")]
 NewOption = Annotated[bool, typer.Option("--new", help="Only what no earlier session had matched.")]
 ActorArgument = Annotated[
@@ -61,12 +63,13 @@ def matches(
     status: StatusOption = None,
     include_all: AllOption = False,
     only_new: NewOption = False,
+    limit: LimitOption = 50,
     profile: ProfileOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Your own actors that a peer suspects too. A match is a lead to look into, not a verdict."""
     if ctx.invoked_subcommand is None:
-        list_matches(peer, session, status, include_all, only_new, profile, as_json)
+        list_matches(peer, session, status, include_all, only_new, limit, profile, as_json)
 
 
 @app.command("list", epilog=examples("psi matches list", "psi matches list --status confirmed --json"))
@@ -76,6 +79,7 @@ def list_matches(
     status: StatusOption = None,
     include_all: AllOption = False,
     only_new: NewOption = False,
+    limit: LimitOption = 50,
     profile: ProfileOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -91,7 +95,7 @@ def list_matches(
             include_false_positives=include_all,
             only_new=only_new,
         )
-    answer(found, print_matches, as_json=as_json)
+    answer(found, partial(print_matches, limit=limit), as_json=as_json)
 
 
 @app.command("show", epilog=examples("psi matches show acct-00017"))

@@ -35,6 +35,15 @@ _REFUSAL = re.compile(r"refused by (?P<by>[a-z0-9.-]{3,253}): (?P<words>.*)", re
 _RULE = re.compile(r"\((?:agreement [0-9a-f]{4,64}, )?rule (?P<rule>[a-z_]{1,60})\)")
 
 
+class Engine(StrEnum):
+    """The protocol; of those that the agreement lists."""
+
+    AUTO = "auto"
+    OPENMINED = "openmined"
+    OPRF = "oprf"
+    VOLE = "vole"
+
+
 class Direction(StrEnum):
     """Who learns: the initiator is this lab, which dials."""
 
@@ -71,7 +80,7 @@ MatchKeyOption = Annotated[
     ),
 ]
 EngineOption = Annotated[
-    str, typer.Option("--engine", help="auto (chosen for each lane), openmined, oprf or vole.")
+    Engine, typer.Option("--engine", help="The protocol to run; auto: chosen for each lane.")
 ]
 
 
@@ -81,7 +90,7 @@ def match(
     direction: DirectionOption = None,
     reveal: RevealOption = Reveal.ITEMS,
     match_key: MatchKeyOption = None,
-    engine: EngineOption = "auto",
+    engine: EngineOption = Engine.AUTO,
     profile: ProfileOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -93,7 +102,7 @@ def match(
         "direction": direction.value if direction else None,
         "reveal": reveal.value,
         "match_keys": match_key,
-        "engine": engine,
+        "engine": engine.value,
     }
     with node_at(profile) as node:
         session = _run(node, lab, wishes, quiet=as_json)

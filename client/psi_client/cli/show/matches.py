@@ -48,13 +48,16 @@ def print_counts(console: Console, session: Mapping[str, Any]) -> None:
     print_table(console, ("match key", "matched"), rows)
 
 
-def print_matches(console: Console, rows: Rows) -> None:
-    """Overlapping actors of all peers."""
+def print_matches(console: Console, rows: Rows, limit: int | None = None) -> None:
+    """Overlapping actors of all peers, the first `limit` of them."""
     if not rows:
         print_line(console, "No match to show.", style="dim")
         return
-    print_rows(console, rows, peers=True)
-    print_line(console, counted(len(rows), "overlapping actor"), style="dim")
+    print_rows(console, rows[:limit], peers=True)
+    all_of_them = counted(len(rows), "overlapping actor")
+    if limit is not None and limit < len(rows):
+        all_of_them = f"{limit:,} of {all_of_them}, the strongest   all: psi matches --limit {len(rows)}"
+    print_line(console, all_of_them, style="dim")
 
 
 def print_rows(console: Console, rows: Rows, *, peers: bool) -> None:
