@@ -1,7 +1,8 @@
 """The pages of members: a set's elements towards one peer and their salts, some hundreds in each row of the table.
 
 A set is read at every freeze, whole; of what changes, only the pages that it falls on are written again. An element
-belongs to the last page whose `first` it reaches; the first page of a set has an empty one, and stays.
+belongs to the last page whose `first` it reaches. That is the page's first element, so that one that is gone names no
+page; the first page of a set has an empty one, and stays.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _FIND_ONE = f"SELECT elements, salts, first {_OF_SET} AND first <= ? ORDER BY fi
 _WRITE = (
     "INSERT OR REPLACE INTO member_pages (peer, match_key, first, elements, salts) VALUES (?, ?, ?, ?, ?)"
 )
-_REWRITE = "UPDATE member_pages SET elements = ?, salts = ? WHERE peer = ? AND match_key = ? AND first = ?"
+_REMOVE = f"DELETE {_OF_SET} AND first = ?"
 
 Pages = tuple[Packed, Packed]
 """Elements (32 bytes each), ascending, and their salts (16 bytes each)."""
@@ -71,7 +72,7 @@ def forget_members(db: sqlite_utils.Database, peer: str, match_key: str, element
             page = Packed(known), Packed(salts, SALT_BYTES)
             less = _without(page, Packed(element))
             if len(less[0]) < len(page[0]):
-                db.execute(_REWRITE, (less[0].buffer, less[1].buffer, peer, match_key, first))
+                _write(db, (peer, match_key), first, less)
 
 
 def _fallen_on(firsts: Sequence[bytes], elements: Packed) -> set[int]:
@@ -104,15 +105,19 @@ def _merged(held: Pages, entered: Pages) -> Pages:
 
 
 def _write(db: sqlite_utils.Database, name: tuple[str, str], first: bytes, page: Pages) -> None:
-    """Write one page, or as many as its elements fill."""
+    """Write the page that was named `first` again, or as many as its elements fill; none where nothing is left."""
     count = len(page[0])
+    if first and (not count or page[0][0] != first):
+        db.execute(_REMOVE, (*name, first))
+        if not count:
+            return
     step = max(count, 1) if count <= 2 * _PAGE else _PAGE
     db.conn.executemany(
         _WRITE,
         (
             (
                 *name,
-                page[0][start] if start else first,
+                page[0][start] if start or first else first,
                 page[0][start : start + step].buffer,
                 page[1][start : start + step].buffer,
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
@@ -24,6 +25,7 @@ from psi_service.store.migrations import migrate, migrations
 from psi_service.store.wiping import wiped
 
 PEER = "lab-b.example"
+_NAMES = "SELECT first FROM member_pages ORDER BY first"
 NUMBERS = st.sets(st.integers(0, 255), max_size=60)
 each_core = pytest.mark.usefixtures("each_core")
 
@@ -106,6 +108,33 @@ def test_what_is_purged_is_overwritten_in_the_file(tmp_path: Path) -> None:
     assert (stays in written, rows[stays] in written) == (True, True)
 
 
+@pytest.mark.parametrize("leaves", [False, True], ids=["purged", "left"])
+def test_no_page_is_named_by_what_is_gone(tmp_path: Path, *, leaves: bool) -> None:
+    rows = {hashlib.sha256(at.to_bytes(2)).digest(): bytes(SALT_BYTES) for at in range(2000)}
+    with Store.open(tmp_path, system_clock) as store:
+        store.transaction_now(lambda db: change_pages(db, PEER, "email", packed(rows), ()))
+        names = [first for (first,) in store.query_now(lambda db: db.execute(_NAMES).fetchall())]
+        gone = names[1:]
+        assert len(gone) > 5
+        # One page becomes empty, too.
+        gone += [each for each in rows if names[2] < each < names[3]]
+
+        def forget(db: sqlite_utils.Database) -> None:
+            with wiped(db):
+                if leaves:
+                    change_pages(db, PEER, "email", packed({}), sorted(gone))
+                else:
+                    forget_members(db, PEER, "email", gone)
+
+        store.transaction_now(forget)
+        assert set(store.query_now(held)) == rows.keys() - set(gone)
+        come = {each: bytes(SALT_BYTES) for each in gone[1::2]}
+        store.transaction_now(lambda db: change_pages(db, PEER, "email", packed(come), ()))
+        assert set(store.query_now(held)) == rows.keys() - set(gone) | come.keys()
+    written = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert not [each for each in gone if each not in come and each in written]
+
+
 def test_sets_of_an_earlier_version_come_over_whole(tmp_path: Path) -> None:
     """Rows, one an element, in any order; two peers; zeros and what is no UTF-8; dummies, one of them spare."""
     earlier = {number: text for number, text in migrations().items() if number <= 12}
@@ -130,3 +159,24 @@ def test_sets_of_an_earlier_version_come_over_whole(tmp_path: Path) -> None:
         new = bytes(31) + b"\1"
         change_pages(db, PEER, "email", packed({new: bytes(SALT_BYTES)}), list(rows))
         assert held(db) == {new: bytes(SALT_BYTES)}
+
+
+def test_pages_that_an_earlier_version_left_under_the_name_of_what_is_gone_are_named_anew(
+    tmp_path: Path,
+) -> None:
+    earlier = {number: text for number, text in migrations().items() if number <= 13}
+    stale, empty = hashlib.sha256(b"purged").digest(), hashlib.sha256(b"purged too").digest()
+    pages = {b"": element(0), stale: b"\xff" * 32, empty: b""}
+    insert = "INSERT INTO member_pages (peer, match_key, first, elements, salts) VALUES (?, ?, ?, ?, ?)"
+    with closing(sqlite3.connect(tmp_path / "node.db", isolation_level=None)) as connection:
+        with patch("psi_service.store.migrations.migrations", lambda: earlier):
+            migrate(connection)
+        for first, elements in pages.items():
+            connection.execute(insert, (PEER, "email", first, elements, elements[:SALT_BYTES]))
+        migrate(connection)
+        db = sqlite_utils.Database(connection)
+        assert [first for (first,) in db.execute(_NAMES)] == [b"", b"\xff" * 32]
+        assert list(held(db)) == [element(0), b"\xff" * 32]
+    written = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert stale not in written
+    assert empty not in written
