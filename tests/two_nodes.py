@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import socket
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -23,11 +25,23 @@ LABS = ("lab-a.example", "lab-b.example")
 T = TypeVar("T")
 
 
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+GIVEN: deque[int] = deque(maxlen=1000)
+"""Ports handed out lately, some of which nobody listens on yet."""
+
+
 def free_port() -> int:
-    """A port of loopback that nobody uses now, below those that the kernel hands to outgoing connections."""
+    """A port of loopback that nobody uses now, below those that the kernel hands to outgoing connections.
+
+    No other process of this run is given it, nor is it given twice before it is used.
+    """
     while True:
-        port = random.randrange(20_000, 32_000)  # noqa: S311 -- no secret
+        port = random.randrange(20_000 + WORKER, 32_000, WORKERS)  # noqa: S311 -- no secret
+        if port in GIVEN:
+            continue
         with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            GIVEN.append(port)
             return port
 
 
