@@ -13,6 +13,12 @@ from psi_service.sessions.member_pages import change_pages, read_pages
 Dummy = tuple[bytes, bytes]
 """A dummy (32 bytes) and its 16-byte salt."""
 
+_DRAW = "INSERT INTO dummies (peer, match_key, dummy, salt) VALUES (?, ?, ?, ?)"
+_DROP = "DELETE FROM dummies WHERE peer = ? AND match_key = ? AND dummy = ?"
+_SPARE = "UPDATE dummies SET spare = 1 WHERE peer = ? AND match_key = ? AND dummy = ?"
+_USE_ALL = "UPDATE dummies SET spare = 0 WHERE peer = ? AND match_key = ? AND spare = 1"
+_DUMMIES = "SELECT dummy, salt FROM dummies WHERE peer = ? AND match_key = ? AND spare = ? ORDER BY dummy"
+
 
 @dataclass(frozen=True, repr=False)
 class Known:
@@ -68,18 +74,13 @@ def enter(db: sqlite_utils.Database, peer: str, match_key: str, changes: Changes
     """Write the salts of what entered a set and forget those of what left, in the current transaction."""
     name, true = (peer, match_key), changes.true
     change_pages(db, peer, match_key, (changes.entered[:true], changes.salts[:true]), changes.left)
-    of_one = "WHERE peer = ? AND match_key = ? AND dummy = ?"
-    db.conn.executemany(f"DELETE FROM dummies {of_one}", ((*name, each) for each in changes.dropped))  # noqa: S608 -- our own words
-    db.execute("UPDATE dummies SET spare = 0 WHERE peer = ? AND match_key = ? AND spare = 1", name)
-    db.conn.executemany(f"UPDATE dummies SET spare = 1 {of_one}", ((*name, each) for each in changes.spare))  # noqa: S608
+    db.conn.executemany(_DROP, ((*name, each) for each in changes.dropped))
+    db.execute(_USE_ALL, name)
+    db.conn.executemany(_SPARE, ((*name, each) for each in changes.spare))
     drawn = zip(changes.entered[true:], changes.salts[true:], strict=True)
-    db.conn.executemany(
-        "INSERT INTO dummies (peer, match_key, dummy, salt) VALUES (?, ?, ?, ?)",
-        ((*name, each, salt) for each, salt in drawn),
-    )
+    db.conn.executemany(_DRAW, ((*name, each, salt) for each, salt in drawn))
 
 
 def _dummies(db: sqlite_utils.Database, peer: str, match_key: str, spare: int) -> list[Dummy]:
     """Those of the set, or the spare ones, ascending."""
-    query = "SELECT dummy, salt FROM dummies WHERE peer = ? AND match_key = ? AND spare = ? ORDER BY dummy"
-    return db.execute(query, (peer, match_key, spare)).fetchall()
+    return db.execute(_DUMMIES, (peer, match_key, spare)).fetchall()

@@ -13,7 +13,7 @@ from typing import Any
 import sqlite_utils
 
 from psi_core import native_core
-from psi_core.errors import EngineFault, InvalidMatchKey
+from psi_core.errors import InvalidMatchKey, StoreError
 from psi_core.kinds.match_key import MatchKey, stored_kinds
 from psi_core.native_core import HASH
 from psi_core.session.packed import Packed
@@ -93,7 +93,7 @@ def _columns(db: sqlite_utils.Database, kind: str, now: str) -> Iterator[bytes]:
     """Pairs of one kind's elements and their actors, the actors of a part ascending."""
     # SQLite promises nothing of text with zeros in it, which blobs are to group_concat: hence the trial.
     if db.execute(_TRIAL, {"tried": _TRIED}).fetchone() != (_TRIED,):
-        raise EngineFault(f"SQLite {sqlite3.sqlite_version} puts blobs together wrong: take another version")
+        raise StoreError(f"SQLite {sqlite3.sqlite_version} puts blobs together wrong: take another version")
     start = 0
     while (row := db.execute(_NEXT, (kind, start)).fetchone()) != (None,):
         (start,) = row

@@ -41,7 +41,13 @@ BUDGET = (
 
 
 @pytest.mark.parametrize(
-    "words", [("status", "--bogus"), ("matches", "show"), ("match", "lab-b.example", "--engine", "x")]
+    "words",
+    [
+        ("--bogus", "status"),
+        ("status", "--bogus"),
+        ("matches", "show"),
+        ("match", "lab-b.example", "--engine", "x"),
+    ],
 )
 def test_a_wrong_command_line_is_a_document_too(words: tuple[str, ...]) -> None:
     plain, document = run_psi(*words), run_psi(*words, "--json")

@@ -66,7 +66,7 @@ def test_a_long_list_is_cut_in_the_table_alone(node: FakeNode) -> None:
     shown = run_psi("matches", "--profile", node.profile).stdout
     assert "acct-49" in shown
     assert "acct-50" not in shown
-    assert "50 of 60 overlapping actors, the strongest   all: psi matches --limit 60" in shown
+    assert "50 of 60 overlapping actors, the strongest; --limit 60 shows all" in shown
     assert "acct-59" in run_psi("matches", "--limit", "60", "--profile", node.profile).stdout
     assert len(json.loads(run_psi("matches", "--json", "--profile", node.profile).stdout)) == 60
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from psi_core import native_core
 from psi_core.engines.vole.engine import FEWEST_ITEMS, Vole
-from psi_core.engines.vole.lane import CONTEXT_BYTES, ITEM_BYTES, VoleLane
+from psi_core.engines.vole.lane import CONTEXT_BYTES, ELEMENT_BYTES, VoleLane
 from tests.oprf_lanes import carry, items, lanes
 from tests.property.test_openmined_property import run as run_openmined
 
@@ -25,7 +25,7 @@ def padded(numbers: Iterable[int], side: str) -> list[bytes]:
     found = items(numbers)
     spare = range(max(0, FEWEST_ITEMS - len(found)))
     found += [hashlib.sha256(f"dummy of {side} {n}".encode()).digest() for n in spare]
-    return [item[:ITEM_BYTES] for item in found]
+    return [item[:ELEMENT_BYTES] for item in found]
 
 
 def run_vole(engine: Vole, own: list[bytes], peer: list[bytes]) -> list[int]:

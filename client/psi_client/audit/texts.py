@@ -116,4 +116,7 @@ def _parties(text: SignedText) -> frozenset[str]:
     """The labs that may sign a text: one alone, or the two of a record or an agreement."""
     if isinstance(text, Agreement):
         return frozenset(text.labs)
-    return frozenset(getattr(text, name) for name in _SIGNERS[type(text)])
+    names = _SIGNERS.get(type(text))
+    if names is None:
+        raise InvalidText("a text of this type is signed by no one that is known here")
+    return frozenset(getattr(text, name) for name in names)

@@ -13,7 +13,8 @@ from __future__ import annotations
 import errno
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -34,16 +35,17 @@ _MEMBERS = ("rule", "by", "fault", "kind", "reason")
 class Commands(TyperGroup):
     """The outermost group of commands: errors of the tree end here as said above."""
 
+    def make_context(self, info_name: str | None, args: list[str], *given: Any, **extra: Any) -> Any:
+        """Read the words before the command's name; raises Typer's errors, which it words."""
+        with _usage_told(as_json="--json" in args):
+            return super().make_context(info_name, args, *given, **extra)
+
     def invoke(self, ctx: Any) -> Any:
         """Run the command; raises typer.Exit when it fails."""
-        # What follows is read later, and a wrong command line is known before `--json` is.
-        asks_json = wants_json(ctx) or "--json" in ctx.args
         try:
-            return super().invoke(ctx)
-        except TyperException as error:
-            if asks_json:
-                print_json({"error": {"code": "usage", "message": str(error)}})
-            raise
+            # The words behind its name are read in here: a wrong one is known before `--json` is.
+            with _usage_told(as_json=wants_json(ctx) or "--json" in ctx.args):
+                return super().invoke(ctx)
         except PsiError as error:
             _end(ctx, error.message, error.code, _members(error))
         except OSError as error:
@@ -51,6 +53,16 @@ class Commands(TyperGroup):
             if error.errno == errno.EPIPE or error.filename is None:
                 raise
             _end(ctx, f"{error.filename}: {error.strerror}", "system", {})
+
+
+@contextmanager
+def _usage_told(*, as_json: bool) -> Iterator[None]:
+    try:
+        yield
+    except TyperException as error:
+        if as_json:
+            print_json({"error": {"code": "usage", "message": str(error)}})
+        raise
 
 
 def run(app: typer.Typer, name: str) -> NoReturn:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from psi_core import native_core
 from psi_core.engines.interface import LaneContext, Reveal, Worker
-from psi_core.engines.vole.lane import ITEM_BYTES, VoleLane
+from psi_core.engines.vole.lane import ELEMENT_BYTES, VoleLane
 from psi_core.engines.vole.machines import VoleReceiver, VoleSender
 from psi_core.engines.vole.slots import slots
 from psi_core.errors import EngineFault
@@ -22,7 +22,7 @@ class Vole:
 
     name: str = "vole"
     one_run_for_both: bool = False
-    item_bytes: int = ITEM_BYTES
+    item_bytes: int = ELEMENT_BYTES
     seals_labels: bool = True
 
     def __init__(self, *, semi_honest: bool = False) -> None:

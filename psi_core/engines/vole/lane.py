@@ -11,8 +11,8 @@ from psi_core.kinds.fields import lengths
 from psi_core.session.packed import Packed
 
 CONTEXT_BYTES = 32
-ITEM_BYTES = 16
-"""An element of GF(2^128)."""
+ELEMENT_BYTES = 16
+"""An item is an element of GF(2^128): the first half of the 32 bytes."""
 
 
 def run_context(ctx: bytes, lane: int, run: int) -> bytes:
@@ -38,9 +38,9 @@ class VoleLane(LaneContext):
 
         That items are distinct is found by the run itself (a pass over a million items would cost more).
         """
-        whole = isinstance(self.items, Packed) and self.items.width == ITEM_BYTES
-        if not whole and any(len(item) != ITEM_BYTES for item in self.items):
-            raise EngineFault(f"vole: lane {self.match_key} has items that are not {ITEM_BYTES} bytes")
+        whole = isinstance(self.items, Packed) and self.items.width == ELEMENT_BYTES
+        if not whole and any(len(item) != ELEMENT_BYTES for item in self.items):
+            raise EngineFault(f"vole: lane {self.match_key} has items that are not {ELEMENT_BYTES} bytes")
         if len(self.context) != CONTEXT_BYTES:
             raise EngineFault(f"vole: lane {self.match_key} has a context that is not 32 bytes")
         labels = self.labels

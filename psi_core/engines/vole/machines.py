@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 
 from psi_core import native_core
 from psi_core.engines.interface import Outcome, Settled
-from psi_core.engines.vole.lane import ITEM_BYTES, VoleLane
+from psi_core.engines.vole.lane import ELEMENT_BYTES, VoleLane
 from psi_core.errors import EngineFault, ProtocolFault
 from psi_core.session.packed import Packed
 
@@ -41,7 +41,7 @@ class VoleReceiver:
     """Learns which of its items the sender holds (see the package for the flow)."""
 
     def __init__(self, lane: VoleLane, *, semi_honest: bool) -> None:
-        items = Packed.of(lane.items, ITEM_BYTES).buffer
+        items = Packed.of(lane.items, ELEMENT_BYTES).buffer
         self._machine = _run(
             lambda: native_core.native.VoleReceiver(lane.context, items, lane.peer_size, semi_honest)
         )
@@ -91,7 +91,7 @@ class VoleSender:
     """Serves its items to a receiver (see the package for the flow)."""
 
     def __init__(self, lane: VoleLane, *, semi_honest: bool) -> None:
-        items = Packed.of(lane.items, ITEM_BYTES).buffer
+        items = Packed.of(lane.items, ELEMENT_BYTES).buffer
         self._machine = _run(
             lambda: native_core.native.VoleSender(lane.context, items, lane.peer_size, semi_honest)
         )

@@ -56,7 +56,7 @@ def print_matches(console: Console, rows: Rows, limit: int | None = None) -> Non
     print_rows(console, rows[:limit], peers=True)
     all_of_them = counted(len(rows), "overlapping actor")
     if limit is not None and limit < len(rows):
-        all_of_them = f"{limit:,} of {all_of_them}, the strongest   all: psi matches --limit {len(rows)}"
+        all_of_them = f"{limit:,} of {all_of_them}, the strongest; --limit {len(rows)} shows all"
     print_line(console, all_of_them, style="dim")
 
 
